@@ -1,0 +1,1 @@
+"""loupe: vision-language models that see fine detail."""

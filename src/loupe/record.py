@@ -1,0 +1,96 @@
+"""What a dataset says about one image. No prompts, no marks; regions in pixels of the original image.
+
+An empty tuple means "not annotated", never "there is none": a task that needs absence asks `exhaustive`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loupe.image import Image
+from loupe.regions import Box, Mask, Polygon, Region
+
+
+@dataclass(frozen=True)
+class Object:
+    """One annotated thing. `names[0]` is the name to say; more names are synonyms."""
+
+    id: str
+    box: Box
+    names: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    shape: tuple[Polygon, ...] | Mask | None = None  # its outline, where annotated
+    crowd: bool = False  # the box holds many ("iscrowd"): no task counts or names a crowd as one object
+    part_of: str | None = None  # id of the whole
+
+    @property
+    def name(self) -> str:
+        return self.names[0] if self.names else ""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words about a region: a region description, or a referring expression that fits exactly one object."""
+
+    text: str
+    region: Region
+    refers: bool = False  # True: the words single this region out in its picture (RefCOCO); False: merely true of it (VG)
+    object: str | None = None  # id of the object it is about, where known
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """subject - predicate - object, by object id; the predicate in lower case, without outer spaces."""
+
+    subject: str
+    predicate: str
+    object: str
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    answers: tuple[str, ...]
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Word:
+    """Printed text in the picture."""
+
+    text: str
+    region: Region
+    object: str | None = None
+
+
+@dataclass(frozen=True)
+class Turns:
+    """A written dialogue (LLaVA): alternating human and assistant texts, human first."""
+
+    texts: tuple[str, ...]
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    image: Image
+    width: int
+    height: int
+    id: str  # unique in its source
+    source: str  # "visual-genome", "coco", ...
+    split: str = ""
+    licence: str = ""
+    objects: tuple[Object, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    captions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    words: tuple[Word, ...] = ()
+    dialogues: tuple[Turns, ...] = ()
+    vocabulary: tuple[str, ...] = ()  # class names that were looked for in this picture; a name in it without object is absent
+    exhaustive: bool = False  # every instance of every class in `vocabulary` is annotated (COCO, Objects365, the world)
+    extra: dict = field(default_factory=dict, compare=False)  # e.g. {"coco_id": 1234}; read by overlap checks only
+
+    def object_by_id(self) -> dict[str, Object]:
+        return {o.id: o for o in self.objects}

@@ -1,0 +1,104 @@
+"""One dialogue about pictures before any codec or mark (Sample), and what came back (Answer)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loupe.image import Image
+from loupe.regions import Colour, Region
+
+
+@dataclass(frozen=True)
+class Regions:
+    """One or several regions said together; `phrase` names what they are, for codecs that tie name and box."""
+
+    regions: tuple[Region, ...]
+    phrase: str = ""
+
+
+@dataclass(frozen=True)
+class ImageMark:
+    """Where a picture stands in the text; pictures not marked stand first, in order."""
+
+    image: int = 0
+
+
+Part = str | Regions | Colour | ImageMark
+
+
+@dataclass(frozen=True)
+class Turn:
+    role: str  # "user" or "assistant"
+    parts: tuple[Part, ...]
+
+    def __post_init__(self):
+        if self.role not in ("user", "assistant"):
+            raise ValueError(f"Turn.role is 'user' or 'assistant', got {self.role!r}")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Turns alternate, user first; loss falls on assistant turns. A question to be asked ends with a user turn."""
+
+    images: tuple[Image, ...]
+    turns: tuple[Turn, ...]
+    task: str = ""  # name in TASKS; a Dialogue may turn it into a task tag
+    id: str = ""
+    record: str = ""  # id of the Record it was made from
+    extra: dict = field(default_factory=dict, compare=False)  # what a metric needs: e.g. {"truth": ..., "object": ...}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A region the model said, in pixels of the original image."""
+
+    region: Region
+    score: float | None = None  # probability of its tokens (geometric mean), None if the predictor gives none
+    phrase: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a stretch of generated text is not a region. `repair` is a lenient reading, never used for strict scores."""
+
+    kind: str  # "truncated", "inverted", "out_of_range", "garbage"
+    text: str
+    at: int  # character offset in the answer
+    expected: str = ""
+    repair: Region | Colour | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    parts: tuple[str | Found | Colour, ...]
+    problems: tuple[Problem, ...] = ()
+    raw: str = ""  # exactly what was generated
+    score: float | None = None  # geometric mean probability of the generated tokens
+
+    @property
+    def text(self) -> str:
+        """The words without the regions."""
+        return " ".join("".join(p if isinstance(p, str) else " " for p in self.parts).split())
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        return tuple(p for p in self.parts if isinstance(p, Found))
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        return tuple(f.region for f in self.found)
+
+    def __str__(self) -> str:
+        return self.raw
+
+
+def user(*parts: Part | Region) -> Turn:
+    return Turn("user", tuple(_part(p) for p in parts))
+
+
+def assistant(*parts: Part | Region) -> Turn:
+    return Turn("assistant", tuple(_part(p) for p in parts))
+
+
+def _part(part):
+    return part if isinstance(part, (str, Regions, Colour, ImageMark)) else Regions((part,))
