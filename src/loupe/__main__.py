@@ -1,0 +1,7 @@
+"""`python -m loupe` is the `loupe` command."""
+
+import sys
+
+from loupe.cli import main
+
+sys.exit(main())

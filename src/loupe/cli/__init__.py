@@ -1,0 +1,126 @@
+"""The `loupe` command: one verb a file. A mistake in the input is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from importlib import import_module
+
+from loupe.errors import LoupeError, unknown_name
+
+VERBS = {
+    "demo": "loupe.cli.demo",
+    "doctor": "loupe.cli.doctor",
+    "world": "loupe.cli.world",
+    "build": "loupe.cli.build",
+    "show": "loupe.cli.show",
+    "pretrain": "loupe.cli.pretrain",
+    "train": "loupe.cli.train",
+    "evaluate": "loupe.cli.evaluate",
+    "score": "loupe.cli.score",
+    "chat": "loupe.cli.chat",
+}
+GROUPS = {
+    "start here": ("demo", "doctor"),
+    "data": ("world", "build", "show"),
+    "train": ("pretrain", "train"),
+    "measure": ("evaluate", "score"),
+    "talk": ("chat",),
+}
+WRONG_INPUT, STOPPED = 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are one line, like every other error here."""
+
+    def error(self, message: str):
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        if argv[1:] and argv[1] in VERBS:
+            return main([argv[1], "--help"])
+        print(overview())
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print("loupe", loupe_version())
+        return 0
+    verb = argv[0]
+    if verb not in VERBS:
+        print(f"loupe: {unknown_name('verb', verb, VERBS)}; see `loupe --help`", file=sys.stderr)
+        return WRONG_INPUT
+    verb_parser = parser(verb)
+    args = verb_parser.parse_args(argv[1:])
+    return _guarded(verb, args)
+
+
+def parser(verb: str) -> Parser:
+    """The argument parser of one verb."""
+    module = import_module(VERBS[verb])
+    made = Parser(prog=f"loupe {verb}", description=module.HELP, allow_abbrev=False,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.add_arguments(made)
+    return made
+
+
+def overview() -> str:
+    """`loupe --help`: every verb with one line, in the order of work."""
+    lines = ["usage: loupe VERB ...", "",
+             "Build data for, train, measure and talk to vision-language models that see fine detail.", ""]
+    for group, verbs in GROUPS.items():
+        lines.append(group)
+        for verb in verbs:
+            first = import_module(VERBS[verb]).HELP.strip().splitlines()[0]
+            lines.append(f"  {verb:<10}{first}")
+    lines += ["", "`loupe VERB --help` tells more. New here? `loupe demo`.",
+              "Exit codes: 0 done, 2 wrong input (one line says what), 130 stopped; long commands go on where they stopped."]
+    return "\n".join(lines)
+
+
+def loupe_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("loupe")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _guarded(verb: str, args: argparse.Namespace) -> int:
+    """Run a verb; turn wrong input, a full disk and Ctrl-C into one line and an exit code.
+
+    LOUPE_TRACEBACK=1 shows where it happened instead.
+    """
+    run = import_module(VERBS[verb]).run
+    if os.environ.get("LOUPE_TRACEBACK") == "1":
+        return run(args) or 0
+    try:
+        code = run(args) or 0
+        sys.stdout.flush()
+        return code
+    except LoupeError as error:
+        return _say(verb, str(error), WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _say(verb, "stopped; run the same command again to go on from the last finished step", STOPPED)
+    except BrokenPipeError:  # `loupe show ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _say(verb, _system_error(error), WRONG_INPUT)
+
+
+def _system_error(error: OSError) -> str:
+    name = f", in {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (f"cannot write: got a full disk, expected free space{name}; "
+                "free some space and run the same command again, finished parts are kept")
+    return f"cannot read or write: got {error.strerror or error}{name}; check the path and its permissions"
+
+
+def _say(verb: str, line: str, code: int) -> int:
+    print(f"loupe {verb}: {line}", file=sys.stderr)
+    return code
