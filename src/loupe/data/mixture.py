@@ -1,0 +1,49 @@
+"""What is drawn from which source for which task, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Source:
+    """One annotated folder and the tasks drawn from its pictures.
+
+    Each picture comes `weight` times in an epoch (0.5: half of the pictures, others in the next epoch).
+    """
+
+    name: str  # of this source in manifests and counts
+    reader: str  # name in READERS
+    folder: str  # name of the folder below the root
+    split: str = ""
+    tasks: tuple[tuple[str, float], ...] = ()  # (name in TASKS, weight)
+    weight: float = 1.0
+    limit: int | None = None  # only so many records, chosen by the seed
+    options: dict = field(default_factory=dict)  # of the reader; under "tasks": options by task name
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Pictures of few objects first: the number allowed grows evenly from `start` to `end` over the first `share`."""
+
+    start: int = 1
+    end: int = 6
+    share: float = 0.35
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pictures that may not be trained on: those of an evaluation split."""
+
+    reader: str
+    folder: str
+    split: str
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    sources: tuple[Source, ...] = ()
+    pairs_per_image: int = 1  # questions packed behind one look at a picture
+    curriculum: Curriculum | None = None
+    held_out: tuple[HeldOut, ...] = ()
