@@ -57,8 +57,8 @@ def test_the_forms_are_the_stated_ones():
     assert to_plain(turn) == {"role": "user", "parts": [
         "What is ", {"regions": [{"box": [1, 2, 3, 4.5]}]}, " in ", {"image_mark": 1},
         {"regions": [{"point": [5, 6], "image": 1}], "phrase": "cup"}, {"colour": [1, 2, 3]}]}
-    bits = Mask.from_array([[0, 0], [1, 1]])  # down then right: 0 1 0 1
-    assert to_plain(bits) == {"mask": {"size": [2, 2], "counts": "1111"}}
+    bits = Mask.from_array([[0, 0], [1, 1]])  # down then right: 0 1 0 1; COCO stores the fourth run less the second
+    assert to_plain(bits) == {"mask": {"size": [2, 2], "counts": "1110"}}
     assert to_plain(Polygon(((0, 0), (1, 0), (1, 1)))) == {"polygon": [[0, 0], [1, 0], [1, 1]]}
     assert json.dumps(to_plain(Box(*np.float64([1, 2, 3, 4])))) == '{"box": [1.0, 2.0, 3.0, 4.0]}'
 

@@ -42,7 +42,7 @@ KEYS = {
 
 
 def to_plain(value, root: Roots = None):
-    """JSON-able data. Picture paths are written relative to `root` (a folder, or folders by name) where they lie in it."""
+    """JSON-able data. Picture paths become relative to `root` (a folder, or folders by name) where they lie in it."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, np.generic):

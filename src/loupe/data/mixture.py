@@ -19,7 +19,8 @@ class Source:
     tasks: tuple[tuple[str, float], ...] = ()  # (name in TASKS, weight)
     weight: float = 1.0
     limit: int | None = None  # only so many records, chosen by the seed
-    options: dict = field(default_factory=dict)  # of the reader; under "tasks": options by task name
+    options: dict = field(default_factory=dict)  # of the reader
+    task_options: dict = field(default_factory=dict)  # {task name: {option: value}}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,49 @@
+"""Tasks: a Record becomes a question with its answer. No file formats, no marks, no digits, no torch."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+
+from loupe.errors import ConfigError, unknown_name
+from loupe.sample import Part, Turn
+
+TASKS = {
+    "grounding": "loupe.tasks.grounding:Grounding",
+    "description": "loupe.tasks.description:Description",
+    "relation": "loupe.tasks.relation:RelationOf",
+    "relation-objects": "loupe.tasks.relation_objects:RelationObjects",
+    "coarse-position": "loupe.tasks.coarse_position:CoarsePosition",
+    "counting": "loupe.tasks.counting:Counting",
+    "detection": "loupe.tasks.detection:Detection",
+    "caption": "loupe.tasks.caption:Caption",
+    "question": "loupe.tasks.question:OpenQuestion",
+    "dialogue": "loupe.tasks.dialogue:WrittenDialogue",
+}
+
+
+def task(name: str, **options):
+    """The named task with its options; lists stand for tuples. Unknown names and options are ConfigErrors."""
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    module, kind = TASKS[name].split(":")
+    made = getattr(importlib.import_module(module), kind)
+    known = {f.name for f in fields(made)}
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of task {name!r}", option, known)
+    return made(**{option: tuple(value) if isinstance(value, list) else value for option, value in options.items()})
+
+
+def question(name: str, *, templates: str | None = None, kind: str | None = None, **given: str | Part) -> Turn:
+    """The task's fixed wording as a user's turn: question("grounding", phrase="the cup").
+
+    Where a task has several kinds of question the placeholders choose ("detection" by name= or region=), else `kind`.
+    """
+    asked = task(name, templates=templates)
+    for each, placeholders in asked.placeholders.items():
+        if set(placeholders) == set(given) and kind in (None, each):
+            return Turn("user", asked.wordings(each)[0].fill(**given))
+    forms = " or ".join(f"{'kind=' + repr(each) + ' ' if each else ''}{' '.join(names) or 'nothing'}"
+                        for each, names in asked.placeholders.items())
+    raise ConfigError(f"task {name!r} has no such question", got=" ".join(given) or "nothing", expected=forms or "none")

@@ -1,0 +1,51 @@
+"""Words to the region they mean (referring expression comprehension; Pink §3.2, visual grounding)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loupe.errors import unknown_name
+from loupe.record import Phrase, Record
+from loupe.sample import Regions
+from loupe.tasks.classes import by_class
+from loupe.tasks.task import Case, Task
+
+PHRASES = ("any", "refers", "unique")
+
+
+def phrases(record: Record, which: str) -> list[tuple[str, Phrase]]:
+    """(key, phrase): "any" that is annotated; those that single their region out ("refers"); or "unique": the class
+    names that exactly one object of an exhaustive record goes by, and no crowd."""
+    if which == "unique":
+        if not record.exhaustive:
+            return []
+        return [(f"unique:{name}", Phrase(name, objects[0].box, True, objects[0].id))
+                for name, objects in sorted(by_class(record).items()) if len(objects) == 1]
+    crowds = {o.id for o in record.objects if o.crowd}
+    return [(f"phrase:{p.id or k}", p) for k, p in enumerate(record.phrases)
+            if p.text.strip() and p.object not in crowds and (p.refers or which == "any")]
+
+
+def check_phrases(which: str) -> None:
+    if which not in PHRASES:
+        raise unknown_name("choice of phrases", which, PHRASES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounding(Task):
+    name = "grounding"
+    placeholders = {"": ("phrase",)}
+    phrases: str = "any"  # one of PHRASES
+
+    def __post_init__(self):
+        check_phrases(self.phrases)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"objects"} if self.phrases == "unique" else {"phrases"})
+
+    def cases(self, record: Record):
+        for key, phrase in phrases(record, self.phrases):
+            text = phrase.text.strip()
+            yield Case(key, {"phrase": text}, (Regions((phrase.region,)),), phrase.region,
+                       extra={"phrase": text, **({"object": phrase.object} if phrase.object else {})})

@@ -1,0 +1,21 @@
+"""Open questions about the picture, as annotated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loupe.record import Record
+from loupe.tasks.task import Case, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenQuestion(Task):
+    name = "question"
+    needs = frozenset({"questions"})
+    placeholders = {"": ("question",)}
+
+    def cases(self, record: Record):
+        for k, q in enumerate(record.questions):
+            text, answers = q.text.strip(), tuple(a.strip() for a in q.answers if a.strip())
+            if text and answers:
+                yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra={"references": answers})

@@ -1,0 +1,79 @@
+"""What every task is: questions a record can answer (cases), one drawn or all of them, worded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from loupe.record import Object, Record
+from loupe.sample import Part, Sample, Turn
+from loupe.tasks.wording import wordings
+
+NONE = "none"  # said when there is nothing to list
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question about a record with its true answer, before wording."""
+
+    key: str  # stable within record and task
+    fields: dict  # placeholder -> text or region
+    answer: tuple[Part, ...]
+    truth: object  # for metrics: str, region, or a tuple of them
+    kind: str = ""  # which file of wordings
+    extra: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Record and rng in, Sample or None (nothing to ask) out. Same record, same rng state, same sample."""
+
+    name: ClassVar[str] = ""
+    needs: ClassVar[frozenset[str]] = frozenset()  # Record fields without which there is nothing to ask
+    placeholders: ClassVar[dict[str, tuple[str, ...]]] = {}  # kind of question -> placeholders of its wordings
+    templates: str | None = None  # folder of the user's own wordings
+
+    def cases(self, record: Record) -> Iterator[Case]:
+        """Every question this record can answer, in a fixed order."""
+        raise NotImplementedError
+
+    def choose(self, record: Record, rng: np.random.Generator) -> Case | None:
+        return pick(list(self.cases(record)), rng)
+
+    def __call__(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        case = self.choose(record, rng)
+        if case is None:
+            return None
+        known = self.wordings(case.kind)
+        question = known[int(rng.integers(len(known)))].fill(**case.fields)
+        return self._sample(record, case, (Turn("user", question), Turn("assistant", case.answer)))
+
+    def every(self, record: Record) -> list[Sample]:
+        """All questions in the fixed wording, ending with the user's turn; the answer is in extra["truth"]."""
+        return [self._sample(record, case, (Turn("user", self.wordings(case.kind)[0].fill(**case.fields)),))
+                for case in self.cases(record)]
+
+    def wordings(self, kind: str = ""):
+        return wordings(self.name, kind, self.placeholders[kind], self.templates)
+
+    def _sample(self, record: Record, case: Case, turns: tuple[Turn, ...]) -> Sample:
+        extra = {"truth": case.truth, **({"kind": case.kind} if case.kind else {}), **case.extra}
+        return Sample((record.image,), turns, self.name, identity(record, self.name, case.key), record.id, extra)
+
+
+def identity(record: Record, task: str, key: str) -> str:
+    """Unique and stable id of a question."""
+    return "/".join(part for part in (record.source, record.split, record.id, task, key) if part)
+
+
+def pick(things: list, rng: np.random.Generator):
+    """One of them, each as likely; None of none."""
+    return things[int(rng.integers(len(things)))] if things else None
+
+
+def single(record: Record) -> list[Object]:
+    """The objects one can point at and name: no crowds, nothing unnamed."""
+    return [o for o in record.objects if o.name and not o.crowd]
