@@ -77,7 +77,8 @@ def overview() -> str:
             first = import_module(VERBS[verb]).HELP.strip().splitlines()[0]
             lines.append(f"  {verb:<10}{first}")
     lines += ["", "`loupe VERB --help` tells more. New here? `loupe demo`.",
-              "Exit codes: 0 done, 2 wrong input (one line says what), 130 stopped; long commands go on where they stopped."]
+              "Exit codes: 0 done, 2 wrong input (one line says what), 130 stopped.",
+              "A long command that was stopped goes on where it was when it is run again."]
     return "\n".join(lines)
 
 
