@@ -1,0 +1,243 @@
+"""From a ModelSpec to a VLM: parts from checkpoints in transformers layout, or from configs with random weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from loupe.errors import CheckpointError, ConfigError
+from loupe.models.bridge import Bridge
+from loupe.models.encoding import Encoder
+from loupe.models.published import PUBLISHED
+from loupe.models.rows import AddedEmbedding, add_rows
+from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
+from loupe.models.tokenizer import add_tokens, fit, level, start_locations
+from loupe.models.tuner import Tune, apply
+from loupe.models.vision import VisionTower
+from loupe.models.vlm import VLM
+
+TOWERS = {
+    "clip": "CLIPVisionModel", "clip_vision_model": "CLIPVisionModel",
+    "siglip": "SiglipVisionModel", "siglip_vision_model": "SiglipVisionModel",
+    "blip-2": "Blip2VisionModel", "blip_2_vision_model": "Blip2VisionModel",
+    "vit": "ViTModel",
+}
+UNUSED = ("pooler.", "head.", "position_ids", "rotary_emb.inv_freq")  # may be missing or left over in a checkpoint
+
+
+def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, dtype: str = "float32", codec=None,
+          dialogue=None) -> VLM:
+    """The whole model. Random weights depend on `seed` only. `codec` and `dialogue` replace the values named in `spec`.
+
+    A language model from a config needs `tokenizer`; one from a checkpoint brings its own. On "meta" no weights and no
+    tokenizer are needed: shapes come from the checkpoint's config, or from loupe's table of published ones.
+    """
+    marks, words = codec or _codec(spec.codec), dialogue or _dialogue(spec.dialogue)
+    meta = device == "meta"
+    with _seeded(seed), torch.device("meta") if meta else _nothing():
+        vision, seen_base = build_vision(spec.vision, meta, dtype)
+        language, own_tokenizer, spoken_base = build_language(spec.language, tokenizer, (*marks.tokens, *words.tokens),
+                                                              meta, dtype)
+        width = language.config.get_text_config().hidden_size
+        bridge = Bridge(spec.bridge, vision.grid, vision.tokens, vision.width, width)
+    if not meta:
+        if spec.bridge.position:
+            embedding = language.get_input_embeddings()
+            base = embedding.base if isinstance(embedding, AddedEmbedding) else embedding
+            bridge.level.fill_(level(base.weight))
+        start_locations(language, own_tokenizer, marks.starts)
+    encoder = None
+    if own_tokenizer is not None:
+        encoder = Encoder(own_tokenizer, marks, words, spec.vision, bridge.tokens, spec.language.max_length)
+    model = VLM(spec, vision, bridge, language, encoder)
+    model.bases = {part: base for part, base in (("vision", seen_base), ("language", spoken_base)) if base}
+    return model if meta else model.to(device)
+
+
+def _codec(name: str):
+    from loupe.codec import codec
+
+    return codec(name)
+
+
+def _dialogue(name: str):
+    from loupe.dialogue import dialogue
+
+    return dialogue(name)
+
+
+def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -> tuple[VisionTower, dict | None]:
+    """(tower, base): base says which checkpoint, with hashes of its config and weights; None if built from a config."""
+    import transformers
+
+    config = _config(spec.checkpoint, spec.config, "model.vision", meta)
+    kind = getattr(transformers, TOWERS.get(config.model_type, "AutoModel"))
+    if config.model_type in ("clip", "siglip", "blip-2"):
+        config = config.vision_config
+    config._attn_implementation = spec.attention
+    options = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
+    base = None
+    if spec.checkpoint and not meta:
+        model = _load(kind, spec.checkpoint, config, "model.vision", dtype, **options)
+        base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(model)}
+    elif kind is transformers.AutoModel:
+        model = kind.from_config(config)
+    else:
+        model = kind(config, **options)
+    return VisionTower(model, spec.layer, spec.size, spec.drop_cls), base
+
+
+def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] = (), meta: bool = False,
+                   dtype: str = "float32"):
+    """(causal language model, tokenizer, base), the tokenizer knowing `tokens` and the model having rows for them."""
+    from transformers import AutoModelForCausalLM
+
+    config = _config(spec.checkpoint, spec.config, "model.language", meta)
+    if tokenizer is None and spec.checkpoint and not meta:
+        tokenizer = load_tokenizer(spec.checkpoint)
+    if tokenizer is None and not meta:
+        raise ConfigError("a language model built from a config needs a tokenizer", where="model.language",
+                          do="train one with loupe.models.tokenizer.train_tokenizer, or name a checkpoint")
+    if not spec.checkpoint:
+        if tokenizer is not None:
+            add_tokens(tokenizer, tokens)
+            config.vocab_size = len(tokenizer)
+        return AutoModelForCausalLM.from_config(config, attn_implementation=spec.attention), tokenizer, None
+    if meta:
+        language = AutoModelForCausalLM.from_config(config, attn_implementation=spec.attention)
+        if tokens:
+            add_rows(language, config.get_text_config().vocab_size, len(tokens))
+        return language, tokenizer, None
+    config._attn_implementation = spec.attention
+    language = _load(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
+    base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
+    fit(language, tokenizer, _new_tokens(tokenizer, tokens, spec.checkpoint))
+    return language, tokenizer, base
+
+
+def _new_tokens(tokenizer, tokens: tuple[str, ...], checkpoint: str) -> list[str]:
+    """Tokens the checkpoint's own tokenizer does not have; adds them unless a saved tokenizer already did."""
+    own = load_tokenizer(checkpoint).get_vocab()
+    add_tokens(tokenizer, tokens)
+    fresh = [t for t in dict.fromkeys(tokens) if t not in own]
+    ids = [tokenizer.convert_tokens_to_ids(t) for t in fresh]
+    if ids != list(range(ids[0], ids[0] + len(ids))) if ids else False:
+        raise CheckpointError("the tokenizer's added tokens are not in one block", got=ids[:8], where=checkpoint)
+    return fresh
+
+
+@dataclass(frozen=True)
+class Count:
+    trainable: int
+    total: int
+
+
+def count(spec: ModelSpec, tune: Tune | dict) -> dict[str, Count]:
+    """Parameters per part, on the meta device; "tokens" are rows of added tokens (input and output)."""
+    model = build(spec, device="meta")
+    apply(model, tune)
+    sums = {part: [0, 0] for part in ("vision", "bridge", "language", "tokens")}
+    for name, parameter in model.named_parameters():
+        part = "tokens" if name.endswith((".rows", ".added_bias")) else name.split(".")[0]
+        sums[part][0] += parameter.numel() * parameter.requires_grad
+        sums[part][1] += parameter.numel()
+    return {part: Count(*both) for part, both in sums.items()}
+
+
+def load_tokenizer(checkpoint: str | Path):
+    """The fast tokenizer of a checkpoint."""
+    from transformers import AutoTokenizer
+
+    with _readable(checkpoint, "tokenizer", "tokenizer.json, or the vocabulary it is made from"):
+        return AutoTokenizer.from_pretrained(str(checkpoint))
+
+
+def config_hash(config) -> str:
+    """Of the settings that shape the model, not of versions, types and paths."""
+    volatile = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "architectures")
+    values = {k: v for k, v in config.to_dict().items() if k not in volatile and not k.startswith("_attn")}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@torch.no_grad()
+def weights_hash(module: nn.Module) -> str:
+    """Of name, shape and the first eight numbers of every parameter, in bfloat16: cheap, tells tuned weights apart."""
+    digest = hashlib.sha256()
+    for name, p in sorted(module.named_parameters()):
+        few = p.detach().flatten()[:8].to("cpu", torch.bfloat16).float().numpy().tobytes()
+        digest.update(f"{name}{tuple(p.shape)}".encode() + few)
+    return digest.hexdigest()[:16]
+
+
+def _config(checkpoint: str, given: dict | None, where: str, meta: bool):
+    from transformers import AutoConfig
+
+    if not checkpoint:
+        if not given or "model_type" not in given:
+            raise ConfigError("a part needs a checkpoint, or a config with a model_type", got=given, where=where)
+        return _from_values(given, where)
+    if meta and not Path(checkpoint).is_dir() and (given or checkpoint in PUBLISHED):
+        return _from_values(given or PUBLISHED[checkpoint], where)
+    with _readable(checkpoint, where, "config.json"):
+        return AutoConfig.from_pretrained(checkpoint)
+
+
+def _from_values(values: dict, where: str):
+    from transformers import AutoConfig
+
+    rest = {k: v for k, v in values.items() if k != "model_type"}
+    try:
+        return AutoConfig.for_model(values["model_type"], **rest)
+    except (ValueError, TypeError) as error:
+        raise ConfigError("transformers cannot make this config", got=str(error)[:200],
+                          where=f"{where}.config") from None
+
+
+def _load(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
+    with _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)"):
+        model, info = kind.from_pretrained(checkpoint, config=config, dtype=getattr(torch, dtype),
+                                           output_loading_info=True, **options)
+    missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
+    if missing:
+        raise CheckpointError("weights are missing from the checkpoint", where=checkpoint,
+                              got=f"no {missing[0]} and {len(missing) - 1} more", expected=f"a {kind.__name__}")
+    return model.float() if dtype == "float32" else model
+
+
+@contextmanager
+def _readable(checkpoint: str | Path, where: str, files: str):
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        folder = Path(checkpoint)
+        here = sorted(p.name for p in folder.iterdir())[:6] if folder.is_dir() else None
+        got = f"a folder with {', '.join(here) or 'nothing'}" if here is not None else "no such folder"
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"cannot load {where} from {str(checkpoint)!r} ({reason})", got=got,
+                              expected=f"{files}, or a hub id that is cached or reachable",
+                              do="give the folder of the downloaded checkpoint") from error
+
+
+@contextmanager
+def _nothing():
+    yield
+
+
+@contextmanager
+def _seeded(seed: int):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def with_bases(spec: ModelSpec, bases: dict[str, str] | None) -> ModelSpec:
+    """The spec with other places for its base checkpoints: {"vision": folder, "language": folder}."""
+    for part, place in (bases or {}).items():
+        spec = replace(spec, **{part: replace(getattr(spec, part), checkpoint=str(place))})
+    return spec

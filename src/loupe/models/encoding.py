@@ -1,0 +1,153 @@
+"""Between samples and numbers: pictures to pixels, rendered dialogues to token ids and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loupe.errors import ConfigError
+from loupe.frame import Frame, frame
+from loupe.image import Image
+from loupe.models.spec import VisionSpec
+from loupe.sample import Sample
+
+IGNORE = -100  # label of a token that carries no loss
+
+
+def image_id(index: int) -> int:
+    """The id that stands for one token of image `index` of a group: -1, -2, ..."""
+    return -1 - index
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sample as ids, image tokens as `image_id`s. labels[i] is ids[i] inside an answer, else IGNORE."""
+
+    prefix: tuple[int, ...]  # up to the last leading image: shared by all samples on the same images
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prefix) + len(self.ids)
+
+
+class Encoder:
+    """Built parts and numbers; knows nothing of weights. `tokens` is the number of language tokens per image."""
+
+    def __init__(self, tokenizer, codec, dialogue, vision: VisionSpec, tokens: int, max_length: int = 2048):
+        self.tokenizer, self.codec, self.dialogue, self.vision = tokenizer, codec, dialogue, vision
+        self.tokens, self.max_length = tokens, max_length
+        self._backend = tokenizer.backend_tokenizer
+        self._frames: dict[tuple[int, int], Frame] = {}
+        self._prefixes: dict[tuple, tuple[int, ...]] = {}
+        std = 255.0 * np.asarray(vision.std, np.float32)
+        self._scale = (1.0 / std).astype(np.float32)
+        self._shift = (np.asarray(vision.mean, np.float32) * 255.0 / std).astype(np.float32)
+        stop = self._encode_texts([getattr(dialogue, "stop", "") or ""])[0].ids
+        self.stop: tuple[int, ...] = tuple(stop)  # ids that end an answer
+
+    # pictures
+
+    def frame(self, image: Image) -> Frame:
+        size = image.size
+        if size not in self._frames:
+            made = frame(self.vision.frame, *size, self.vision.size)
+            if (made.width, made.height) != (self.vision.size, self.vision.size):
+                raise ConfigError("this frame does not give pictures of the tower's size", where="model.vision.frame",
+                                  got=f"{self.vision.frame}: {made.width} x {made.height}",
+                                  expected=f"{self.vision.size} x {self.vision.size}")
+            self._frames[size] = made
+        return self._frames[size]
+
+    def frames(self, images: Iterable[Image]) -> tuple[Frame, ...]:
+        return tuple(self.frame(image) for image in images)
+
+    def pixels(self, images: Sequence[Image]) -> np.ndarray:
+        """float32 [N, 3, S, S], normalised with the tower's mean and standard deviation."""
+        size = self.vision.size
+        out = np.empty((len(images), 3, size, size), np.float32)
+        for row, image in zip(out, images):
+            array = np.asarray(self.frame(image).picture(image), np.float32)  # [S, S, 3]
+            row[...] = (array * self._scale - self._shift).transpose(2, 0, 1)
+        return out
+
+    # words
+
+    def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
+        rendered = [self.dialogue.render(s, self.codec, self.frames(s.images)) for s in samples]
+        bodies = self._tokenise([r.body for r in rendered])
+        return [Encoded(self._prefix(r.prefix), *body) for r, body in zip(rendered, bodies)]
+
+    def prefix(self, images: Sequence[Image]) -> list[int]:
+        """Ids shared by all samples that begin with these images."""
+        return list(self._prefix(self.dialogue.render_prefix(len(images))))
+
+    def body(self, sample: Sample) -> tuple[list[int], list[int]]:
+        """(ids, labels) behind the prefix."""
+        encoded = self.encode([sample])[0]
+        return list(encoded.ids), list(encoded.labels)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text exactly as generated, without the stop and anything behind it; codec tokens kept."""
+        ids = [int(i) for i in ids if i >= 0]
+        stop = self.stop
+        for at in range(len(ids) - len(stop) + 1 if stop else 0):
+            if tuple(ids[at : at + len(stop)]) == stop:
+                ids = ids[:at]
+                break
+        return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def _prefix(self, segments) -> tuple[int, ...]:
+        key = tuple(segments)
+        if key not in self._prefixes:
+            self._prefixes[key] = self._tokenise([key])[0][0]
+        return self._prefixes[key]
+
+    def _encode_texts(self, texts: list[str]):
+        return self._backend.encode_batch(texts, add_special_tokens=False)
+
+    def _tokenise(self, bodies: Sequence[Sequence]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Segments -> (ids, labels). Text between two images is tokenised in one go, as at inference; a token carries
+        loss if the segment of its last character does."""
+        runs = [_runs(segments) for segments in bodies]
+        encoded = iter(self._encode_texts([run[0] for body in runs for run in body if not isinstance(run, int)]))
+        out = []
+        for body in runs:
+            ids: list[int] = []
+            labels: list[int] = []
+            for run in body:
+                if isinstance(run, int):
+                    ids += [image_id(run)] * self.tokens
+                    labels += [IGNORE] * self.tokens
+                    continue
+                text = next(encoded)
+                ids += text.ids
+                labels += _labels(text.ids, text.offsets, run[1])
+            out.append((tuple(ids), tuple(labels)))
+        return out
+
+
+def _runs(segments) -> list:
+    """[image index | (text, [(end character, loss), ...]), ...]"""
+    runs: list = []
+    for segment in segments:
+        if segment.image is not None:
+            runs.append(segment.image)
+        elif segment.text:
+            text, spans = runs.pop() if runs and not isinstance(runs[-1], int) else ("", [])
+            text += segment.text
+            runs.append((text, [*spans, (len(text), segment.loss)]))
+    return runs
+
+
+def _labels(ids: list[int], offsets: list[tuple[int, int]], spans: list[tuple[int, bool]]) -> list[int]:
+    if not any(loss for _, loss in spans):
+        return [IGNORE] * len(ids)
+    labels, at = [], 0
+    for token, (_, end) in zip(ids, offsets):
+        while at + 1 < len(spans) and end > spans[at][0]:
+            at += 1
+        labels.append(token if spans[at][1] else IGNORE)
+    return labels

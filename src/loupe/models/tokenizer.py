@@ -1,0 +1,91 @@
+"""Tokenizers: one trained from texts, an existing one given the tokens a codec and a dialogue need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from loupe.errors import ConfigError
+from loupe.models.bridge import place_code, sine
+from loupe.models.rows import AddedEmbedding, AddedHead, add_rows
+
+PAD = "<pad>"
+
+
+def train_tokenizer(texts: Iterable[str], size: int, tokens: Sequence[str] = ()):
+    """A byte-level BPE tokenizer of at most `size` entries, `tokens` among them; every text survives a round trip."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = list(dict.fromkeys([PAD, *tokens]))
+    least = len(special) + 256
+    if size < least:
+        raise ConfigError("vocabulary is too small", got=size, expected=f"at least {least} (256 bytes and every mark)")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, clean_up_tokenization_spaces=False)
+
+
+def add_tokens(tokenizer, tokens: Iterable[str]) -> list[str]:
+    """Teach the tokenizer those of `tokens` it does not know as single tokens; returns them, in order of their ids."""
+    from transformers import AddedToken
+
+    known = tokenizer.get_vocab()
+    missing = [t for t in dict.fromkeys(tokens) if t not in known]
+    tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in missing])
+    whole = [t for t in dict.fromkeys(tokens) if t in known and t not in tokenizer.get_added_vocab()]
+    tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in whole])  # known, but never split
+    return missing
+
+
+def fit(language: torch.nn.Module, tokenizer, added: Sequence[str]) -> None:
+    """Give the language model rows for tokens just added to its tokenizer; they start as the mean of the others."""
+    if added:
+        add_rows(language, tokenizer.convert_tokens_to_ids(added[0]), len(added))
+
+
+@torch.no_grad()
+def start_locations(language: torch.nn.Module, tokenizer, starts: Mapping[str, tuple[str, float]]) -> None:
+    """Let location tokens begin with the code of their place, as loud as an ordinary row, in embedding and head.
+
+    starts: token -> ("x" | "y" | "value", fraction). An x token carries the x half of the code that image tokens of
+    that column carry, a y token the y half.
+    """
+    if not starts:
+        return
+    ids = tokenizer.convert_tokens_to_ids(list(starts))
+    modules = [language.get_input_embeddings(), language.get_output_embeddings()]
+    for module in modules:
+        weight = module.base.weight if isinstance(module, (AddedEmbedding, AddedHead)) else module.weight
+        if weight.is_meta:
+            return
+        code = level(weight) * _codes(list(starts.values()), weight.shape[1])
+        for token, row in zip(ids, code.to(weight)):
+            offset = token - module.start if isinstance(module, (AddedEmbedding, AddedHead)) else -1
+            if 0 <= offset < len(getattr(module, "rows", ())):
+                module.rows[offset] = row
+            else:
+                weight[token] = row
+
+
+def level(weight: Tensor) -> float:
+    """Root mean square of an embedding matrix."""
+    return float(weight.detach().float().square().mean().sqrt())
+
+
+def _codes(starts: Sequence[tuple[str, float]], width: int) -> Tensor:
+    """[K, width], each row of root mean square 1."""
+    nan = float("nan")
+    xy = torch.tensor([(f if kind == "x" else nan, f if kind == "y" else nan) for kind, f in starts])
+    code = place_code(xy, width) * 2**0.5  # one half is empty
+    values = torch.tensor([kind == "value" for kind, _ in starts])
+    if values.any():  # in another basis, so that a colour value resembles no place
+        shuffle = torch.randperm(width, generator=torch.Generator().manual_seed(0))
+        code[values] = sine(torch.tensor([f for kind, f in starts if kind == "value"]), width)[:, shuffle]
+    return code

@@ -1,0 +1,84 @@
+"""A transformers vision model as a tower: picture in, tokens of one of its layers out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from loupe.errors import ConfigError
+
+LAYERS = ("encoder.layers", "layers", "encoder.layer")  # where transformers keeps the blocks, newest habit first
+PRE_NORMS = ("pre_layrnorm", "pre_layernorm")  # CLIP's name is misspelt in the published weights
+
+
+def find(module: nn.Module, path: str) -> nn.Module | None:
+    for name in path.split("."):
+        module = getattr(module, name, None)
+        if module is None:
+            return None
+    return module
+
+
+def blocks(model: nn.Module) -> nn.ModuleList:
+    """The list of transformer layers inside a vision or language model."""
+    for path in LAYERS:
+        found = find(model, path)
+        if isinstance(found, nn.ModuleList):
+            return found
+    raise ConfigError("cannot find the layers of this model", got=type(model).__name__,
+                      expected=f"a module list at one of {', '.join(LAYERS)}")
+
+
+class VisionTower(nn.Module):
+    """`layer` indexes hidden_states as transformers counts them: 0 is the input of the first block, -1 the output of
+    the last, before the final norm. Blocks behind the tap stay part of the model but are never run.
+    """
+
+    def __init__(self, model: nn.Module, layer: int, size: int, drop_cls: bool = True):
+        super().__init__()
+        self.model = model
+        config = model.config
+        depth = len(blocks(model))
+        self.tap = layer if layer >= 0 else depth + 1 + layer  # number of blocks that run
+        if not 0 <= self.tap <= depth:
+            raise ConfigError("vision tower has no such layer", got=layer, expected=f"{-depth - 1} to {depth}",
+                              where="model.vision.layer")
+        patch = config.patch_size
+        if size % patch:
+            raise ConfigError("picture size is no multiple of the patch", got=size, expected=f"a multiple of {patch}",
+                              where="model.vision.size")
+        self.grid = size // patch
+        self.width = config.hidden_size
+        self.interpolate = size != config.image_size
+        special = self._special(config)
+        self.skip = special if drop_cls else 0
+        self.tokens = self.grid**2 + special - self.skip
+
+    @staticmethod
+    def _special(config) -> int:
+        """Class and register tokens in front of the patches."""
+        if "siglip" in config.model_type:
+            return 0
+        return 1 + int(getattr(config, "num_register_tokens", 0) or 0)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[N, 3, S, S] -> [N, T, C]."""
+        model = self.model
+        options = {"interpolate_pos_encoding": True} if self.interpolate else {}
+        x = model.embeddings(pixels, **options)  # [N, 1 + T, C]
+        for name in PRE_NORMS:
+            if hasattr(model, name):
+                x = getattr(model, name)(x)
+        for block in blocks(model)[: self.tap]:
+            x = block(x, attention_mask=None)
+        return x[:, self.skip :]
+
+    def tapped(self) -> list[nn.Module]:
+        return list(blocks(self.model))[: self.tap]
+
+
+def places(grid: int, merge: int = 1) -> Tensor:
+    """Centre of each token's patches as fractions x, y of the picture, row by row: [grid * grid / merge, 2]."""
+    centres = (torch.arange(grid, dtype=torch.float32) + 0.5) / grid
+    ys, xs = torch.meshgrid(centres, centres, indexing="ij")
+    return torch.stack([xs, ys], -1).reshape(-1, merge, 2).mean(1)

@@ -1,0 +1,92 @@
+"""The model: a vision tower, a bridge and a causal language model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from loupe.models.batch import Batch
+from loupe.models.bridge import Bridge
+from loupe.models.encoding import Encoder
+from loupe.models.spec import ModelSpec
+from loupe.models.vision import VisionTower
+
+
+class VLM(nn.Module):
+    """Built parts in, losses and hidden states out. `structure` and `bases` are what a checkpoint must remember.
+
+    structure: part -> tuners that added modules or trained base weights; bases: part -> the checkpoint it came from.
+    """
+
+    def __init__(self, spec: ModelSpec, vision: VisionTower, bridge: Bridge, language: nn.Module,
+                 encoder: Encoder | None = None):
+        super().__init__()
+        self.spec, self.encoder = spec, encoder
+        self.vision, self.bridge, self.language = vision, bridge, language
+        self.structure: dict[str, list] = {"vision": [], "bridge": [], "language": []}
+        self.bases: dict[str, dict] = {}
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.bridge.parameters()).device
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The language model without its head."""
+        return self.language.base_model
+
+    def see(self, pixels: Tensor) -> Tensor:
+        """[N, 3, S, S] -> [N, T, D]: what the language model gets to see of each image."""
+        if not len(pixels):
+            width = self.language.config.get_text_config().hidden_size
+            return pixels.new_zeros(0, self.bridge.tokens, width)
+        return self.bridge(self.vision(pixels.to(next(self.vision.parameters()).dtype)))
+
+    def embed(self, ids: Tensor, seen: Tensor | None = None, slots: Tensor | None = None,
+              which: Tensor | None = None) -> Tensor:
+        """ids [B, T] -> [B, T, D], with image tokens in their places.
+
+        Either ids hold negative image ids (one row, one group of images: `seen` [N, K, D] in order), or `slots` and
+        `which` [I] say which flat place takes which flat image token.
+        """
+        if slots is None and seen is not None:
+            flat = ids.reshape(-1)
+            slots = (flat < 0).nonzero()[:, 0]
+            tokens = seen.shape[1]
+            which = (-1 - flat[slots]) * tokens + torch.arange(len(slots), device=ids.device) % tokens
+        x = self.language.get_input_embeddings()(ids.clamp(min=0))
+        if slots is None or not len(slots):
+            return x
+        image = seen.reshape(-1, seen.shape[-1])[which].to(x.dtype)
+        return x.reshape(-1, x.shape[-1]).index_copy(0, slots, image).view_as(x)
+
+    def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None):
+        """[B, T, D] -> [B, T, D], behind the final norm. mask [B, 1, T, S] bool; a given `cache` is used and filled."""
+        out = self.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions,
+                           past_key_values=cache, use_cache=cache is not None)
+        return out.last_hidden_state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """[..., D] -> [..., V]."""
+        out = self.language.get_output_embeddings()(hidden)
+        cap = getattr(self.language.config, "final_logit_softcapping", None)
+        return cap * torch.tanh(out / cap) if cap else out
+
+    def losses(self, batch: Batch) -> Tensor:
+        """[A]: cross-entropy of every supervised token; the head runs on these places only."""
+        x = self.embed(batch.ids, self.see(batch.pixels), batch.slots, batch.seen)
+        hidden = self.hidden(x, batch.mask, batch.positions)
+        logits = self.logits(hidden.reshape(-1, hidden.shape[-1])[batch.at])
+        return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+
+    def forward(self, batch: Batch) -> tuple[Tensor, int]:
+        """(sum of the answer tokens' losses, their number)."""
+        return self.losses(batch).sum(), len(batch.targets)
+
+
+def additive(mask: Tensor, like: Tensor) -> Tensor:
+    """Boolean mask -> 0 where a query may look, the lowest number elsewhere, in the type attention runs in."""
+    dtype = like.dtype
+    if torch.is_autocast_enabled(like.device.type):
+        dtype = torch.get_autocast_dtype(like.device.type)
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
