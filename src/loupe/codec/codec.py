@@ -101,7 +101,8 @@ class Codec:
     def _region(self, region: Region, frame: Frame) -> tuple[str, list[int]]:
         """Kind and steps of a region in pixels of the original image."""
         if isinstance(region, Mask):
-            raise CodecError(f"codec {self.name!r} cannot write a mask", do="use region.box, or a polygon of its outline")
+            raise CodecError(f"codec {self.name!r} cannot write a mask",
+                             do="use region.box, or a polygon of its outline")
         kind = type(region).__name__.lower()
         self._group(kind, False)
         flat = _flat(_inside(frame.to_model(region), region, frame))

@@ -156,7 +156,8 @@ def numbers(kind: str, grid: int = 0, decimals: int = 0, comma: str = ",") -> tu
         spelled = [Number("value", 255)] * 3
     else:
         grid = 10 ** decimals if decimals else grid
-        spelled = [Number("xy"[i % 2], grid, decimals, i - 2 if i > 1 else -1) for i in range(4 if kind == "box" else 2)]
+        count = 4 if kind == "box" else 2
+        spelled = [Number("xy"[i % 2], grid, decimals, i - 2 if i > 1 else -1) for i in range(count)]
     out = [spelled[0]]
     for number in spelled[1:]:
         out += [Text(comma), number]

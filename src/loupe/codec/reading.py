@@ -147,9 +147,9 @@ class _Reading:
             state = walker.advance(walker.start, text)
             more = walker.forced(state) if state else ""
             if more and walker.ends(walker.advance(state, more)):
-                found = [p for p in read(self.codec, text + more, self.frame, self.image).parts if not isinstance(p, str)]
-                if len(found) == 1:
-                    return found[0].region if isinstance(found[0], Found) else found[0]
+                parts = read(self.codec, text + more, self.frame, self.image).parts
+                if len(parts) == 1:
+                    return parts[0].region if isinstance(parts[0], Found) else parts[0]
         return None
 
     def _problem(self, kind: str, start: int, end: int, repair=None) -> None:

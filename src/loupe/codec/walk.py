@@ -162,7 +162,7 @@ class Program:
         return []
 
     def _limits(self, t: Thread, node: Number) -> tuple[int, int]:
-        low = t.spelling[node.floor].read(t.numbers[node.floor]) if node.floor >= 0 and len(t.numbers) > node.floor else 0
+        low = t.spelling[node.floor].read(t.numbers[node.floor]) if node.floor >= 0 else 0
         return low, node.top(self.size)
 
     def _whole(self, t: Thread, node: Number, loose: bool) -> bool:
