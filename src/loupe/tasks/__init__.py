@@ -6,6 +6,7 @@ import importlib
 from dataclasses import fields
 
 from loupe.errors import ConfigError, unknown_name
+from loupe.regions import Region
 from loupe.sample import Part, Turn
 
 TASKS = {
@@ -17,12 +18,12 @@ TASKS = {
     "counting": "loupe.tasks.counting:Counting",
     "detection": "loupe.tasks.detection:Detection",
     "caption": "loupe.tasks.caption:Caption",
-    "question": "loupe.tasks.question:OpenQuestion",
+    "question": "loupe.tasks.open_question:OpenQuestion",
     "dialogue": "loupe.tasks.dialogue:WrittenDialogue",
 }
 
 
-def task(name: str, **options):
+def task(name: str, /, **options):
     """The named task with its options; lists stand for tuples. Unknown names and options are ConfigErrors."""
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
@@ -35,7 +36,8 @@ def task(name: str, **options):
     return made(**{option: tuple(value) if isinstance(value, list) else value for option, value in options.items()})
 
 
-def question(name: str, *, templates: str | None = None, kind: str | None = None, **given: str | Part) -> Turn:
+def question(name: str, /, *, templates: str | None = None, kind: str | None = None,
+             **given: str | Part | Region) -> Turn:
     """The task's fixed wording as a user's turn: question("grounding", phrase="the cup").
 
     Where a task has several kinds of question the placeholders choose ("detection" by name= or region=), else `kind`.

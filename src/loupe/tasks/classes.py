@@ -10,7 +10,7 @@ import numpy as np
 from loupe.errors import ConfigError
 from loupe.record import Object, Record
 from loupe.regions import area
-from loupe.tasks.task import Task, pick, single
+from loupe.tasks.base import Task, pick, single
 
 
 def by_class(record: Record) -> dict[str, list[Object]]:

@@ -12,10 +12,10 @@ import numpy as np
 
 from loupe.record import Object, Record
 from loupe.regions import Region, centre, iou
+from loupe.tasks.base import Case, Task, pick, single
 from loupe.tasks.classes import check_order, ordered
 from loupe.tasks.grounding import check_phrases, phrases
 from loupe.tasks.listing import KINDS, check_kinds, listed
-from loupe.tasks.task import Case, Task, pick, single
 
 POSITIONS = {"top-left": (-1, -1), "top-right": (1, -1), "bottom-left": (-1, 1), "bottom-right": (1, 1)}
 SAME = 0.5  # an object whose box has this IoU with the region of a phrase is taken for the thing itself
@@ -87,6 +87,8 @@ def by_box(record: Record) -> list[Reference]:
 
 
 def by_words(record: Record, which: str) -> list[Reference]:
+    if not single(record):  # no objects annotated: an empty quadrant would mean nothing
+        return []
     return [Reference(key, p.text.strip(), p.region, p.object) for key, p in phrases(record, which)]
 
 

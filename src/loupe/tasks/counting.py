@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loupe.tasks.base import Case
 from loupe.tasks.classes import ClassTask
-from loupe.tasks.task import Case
 
 
 @dataclass(frozen=True, kw_only=True)

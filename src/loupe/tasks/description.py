@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loupe.record import Record
-from loupe.tasks.grounding import check_phrases, phrases
-from loupe.tasks.task import Case, Task
+from loupe.tasks.base import Case, Task
+from loupe.tasks.grounding import check_phrases, needs, phrases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Description(Task):
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({"objects"} if self.phrases == "unique" else {"phrases"})
+        return needs(self.phrases)
 
     def cases(self, record: Record):
         known = phrases(record, self.phrases)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loupe.sample import Regions
+from loupe.tasks.base import NONE, Case
 from loupe.tasks.classes import ClassTask, check_order, ordered
-from loupe.tasks.task import NONE, Case
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from loupe.record import Record, Turns
 from loupe.sample import Sample, Turn
-from loupe.tasks.task import Task, identity, pick
+from loupe.tasks.base import Task, identity, pick
 
 
 @dataclass(frozen=True, kw_only=True)

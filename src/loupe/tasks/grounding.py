@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from loupe.errors import unknown_name
 from loupe.record import Phrase, Record
 from loupe.sample import Regions
+from loupe.tasks.base import Case, Task
 from loupe.tasks.classes import by_class
-from loupe.tasks.task import Case, Task
 
 PHRASES = ("any", "refers", "unique")
 
 
 def phrases(record: Record, which: str) -> list[tuple[str, Phrase]]:
-    """(key, phrase): "any" that is annotated; those that single their region out ("refers"); or "unique": the class
-    names that exactly one object of an exhaustive record goes by, and no crowd."""
-    if which == "unique":
+    """(key, phrase), by choice of
+    "refers": annotated phrases that single their region out;
+    "unique": the class names that exactly one object of an exhaustive record goes by, and no crowd;
+    "any": every annotated phrase; "unique" in a record that has none.
+    """
+    if which == "unique" or (which == "any" and not record.phrases):
         if not record.exhaustive:
             return []
         return [(f"unique:{name}", Phrase(name, objects[0].box, True, objects[0].id))
@@ -24,6 +27,10 @@ def phrases(record: Record, which: str) -> list[tuple[str, Phrase]]:
     crowds = {o.id for o in record.objects if o.crowd}
     return [(f"phrase:{p.id or k}", p) for k, p in enumerate(record.phrases)
             if p.text.strip() and p.object not in crowds and (p.refers or which == "any")]
+
+
+def needs(which: str) -> frozenset[str]:
+    return {"refers": frozenset({"phrases"}), "unique": frozenset({"objects"}), "any": frozenset()}[which]
 
 
 def check_phrases(which: str) -> None:
@@ -42,7 +49,7 @@ class Grounding(Task):
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({"objects"} if self.phrases == "unique" else {"phrases"})
+        return needs(self.phrases)
 
     def cases(self, record: Record):
         for key, phrase in phrases(record, self.phrases):

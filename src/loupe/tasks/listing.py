@@ -5,7 +5,7 @@ from __future__ import annotations
 from loupe.errors import ConfigError
 from loupe.record import Object
 from loupe.sample import Part, Regions
-from loupe.tasks.task import NONE
+from loupe.tasks.base import NONE
 
 KINDS = ("boxes", "names", "both")
 

@@ -1,4 +1,4 @@
-"""Two boxes to the predicate between them (Pink §3.2, visual relation reasoning 1), and the damping of frequent ones."""
+"""Two boxes to the predicate between them (Pink §3.2, visual relation reasoning 1); damping of frequent predicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.record import Object, Record
-from loupe.tasks.task import Case, Task, pick
+from loupe.tasks.base import Case, Task, pick
 
 FREQUENT = ("on", "has", "wearing", "of", "in")  # Pink's release keeps them with probability 0.2
 

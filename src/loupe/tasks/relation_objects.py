@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.record import Object, Record
+from loupe.tasks.base import Case, pick
 from loupe.tasks.classes import by_class, check_order, ordered
 from loupe.tasks.listing import KINDS, check_kinds, listed
 from loupe.tasks.relation import RelationTask, triplets
-from loupe.tasks.task import Case, pick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,30 +27,32 @@ class RelationObjects(RelationTask):
         check_order(self.order)
 
     def choose(self, record: Record, rng: np.random.Generator):
-        groups = {(s.id, p): (s, p) for s, p, _ in self.kept(record, rng) if self.answers(record, s, p)}
-        chosen = pick(list(groups.values()), rng)
+        known = self.lists(record)
+        kept = dict.fromkeys((s.id, p) for s, p, _ in self.kept(record, rng) if (s.id, p) in known)
+        chosen = pick(list(kept), rng)
         if chosen is None:
             return None
-        words = names_for(record, chosen[0]) if rng.random() < self.by_phrase else []
-        return self.case(record, *chosen, pick(words, rng), pick(list(self.kinds), rng))
+        subject, objects = known[chosen]
+        words = names_for(record, subject) if rng.random() < self.by_phrase else []
+        return self.case(subject, chosen[1], objects, pick(words, rng), pick(list(self.kinds), rng))
 
     def cases(self, record: Record):
-        for subject, predicate in {(s.id, p): (s, p) for s, p, _ in triplets(record)}.values():
-            if self.answers(record, subject, predicate):
-                for kind in self.kinds:
-                    yield self.case(record, subject, predicate, None, kind)
-                    for words in names_for(record, subject):
-                        yield self.case(record, subject, predicate, words, kind)
+        for (_, predicate), (subject, objects) in self.lists(record).items():
+            for kind in self.kinds:
+                for words in [None, *names_for(record, subject)]:
+                    yield self.case(subject, predicate, objects, words, kind)
 
-    def answers(self, record: Record, subject: Object, predicate: str) -> list[Object]:
-        """Objects related so, in order; empty if they cannot all be named or are too many to list."""
-        found = {o.id: o for s, p, o in triplets(record) if s.id == subject.id and p == predicate}
-        if any(not o.name for o in found.values()) or (self.most is not None and len(found) > self.most):
-            return []
-        return ordered(list(found.values()), self.order)
+    def lists(self, record: Record) -> dict[tuple[str, str], tuple[Object, list[Object]]]:
+        """(subject id, predicate) -> subject and all objects related so, in order; without the lists that cannot be
+        named in full or are too long."""
+        found: dict = {}
+        for subject, predicate, thing in triplets(record):
+            found.setdefault((subject.id, predicate), (subject, []))[1].append(thing)
+        return {key: (subject, ordered(objects, self.order)) for key, (subject, objects) in found.items()
+                if all(o.name for o in objects) and (self.most is None or len(objects) <= self.most)}
 
-    def case(self, record: Record, subject: Object, predicate: str, words: str | None, kind: str) -> Case:
-        answer, truth = listed(self.answers(record, subject, predicate), kind)
+    def case(self, subject: Object, predicate: str, objects: list[Object], words: str | None, kind: str) -> Case:
+        answer, truth = listed(objects, kind)
         key = f"{kind}:{subject.id}:{predicate}" + (f":{words}" if words else "")
         return Case(key, {"subject": words or subject.box, "predicate": predicate}, answer, truth, kind)
 

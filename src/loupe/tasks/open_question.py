@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loupe.record import Record
-from loupe.tasks.task import Case, Task
+from loupe.tasks.base import Case, Task
 
 
 @dataclass(frozen=True, kw_only=True)
