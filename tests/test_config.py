@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,12 @@ def test_differences_name_paths():
     changed = change(change(Whole(), "parts.second.pace.lr=2"), "config.heads=2")
     assert differences(Whole(), changed) == ("parts.second.pace.lr (0.001 -> 2.0)", "config.heads (absent -> 2)")
     assert differences(Whole(), Whole()) == ()
+
+
+def test_free_dictionaries_keep_what_json_can_say():
+    @dataclass(frozen=True)
+    class Free:
+        config: dict[str, Any] | None = None
+
+    value = Free({"a": None, "b": 1, "c": {"d": "e"}})
+    assert from_json(Free, to_json(value)) == value and from_json(Free, {}) == Free()

@@ -41,7 +41,7 @@ def from_json(cls, data, where: str = ""):
     """The value `to_json` wrote. Fields that are absent take their defaults; unknown ones are a ConfigError."""
     options = _options(cls)
     if data is None:
-        if type(None) in options or cls is None:
+        if {type(None), object, typing.Any} & set(options) or cls is None:
             return None
         raise ConfigError("a setting is empty", got="null", expected=_say(cls), where=where or None)
     classes = _classes(cls)

@@ -1,0 +1,22 @@
+"""Recipes by name. A recipe is a value: `recipe("pink").change("stages.tune.optim.lr=2e-4")`."""
+
+from __future__ import annotations
+
+from loupe.errors import unknown_name
+from loupe.recipes.mini import COCO_MINI, MINI_START
+from loupe.recipes.pink import PINK, PINK_MINI, PINK_RELEASE
+from loupe.training.recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    "pink": PINK,
+    "pink-release": PINK_RELEASE,
+    "pink-mini": PINK_MINI,
+    "mini-start": MINI_START,
+    "coco-mini": COCO_MINI,
+}
+
+
+def recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,179 @@
+"""Dense supervision of a vision tower: every patch learns what object it lies on and where that object ends.
+
+Works on Records of any reader with objects: class from the names, attributes where annotated, the box, and the mean
+colour of the patch itself. A tower trained so gives a language model something to bind words to from the first step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from PIL import ImageDraw
+from torch import Tensor, nn
+
+from loupe.errors import ConfigError, ImageError
+from loupe.frame import Frame
+from loupe.models.encoding import Encoder
+from loupe.models.vision import places
+from loupe.models.vlm import VLM
+from loupe.record import Object, Record
+from loupe.regions import Mask
+from loupe.training.objective import Work
+
+FINE = 4  # each patch is looked at in FINE x FINE places
+OWNED = 3  # places of one object that make a patch its own
+TERMS = ("class", "attribute", "box", "colour")
+WEIGHTS = (1.0, 1.0, 5.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The commonest class names and attributes of the records, by falling count, then by letter."""
+
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, records: Iterable[Record], classes: int = 256, attributes: int = 64) -> Words:
+        names, traits = Counter(), Counter()
+        for record in records:
+            names.update(o.name for o in record.objects if o.name)
+            traits.update(a for o in record.objects for a in o.attributes)
+        top = lambda counts, n: tuple(sorted(counts, key=lambda w: (-counts[w], w))[:n])  # noqa: E731
+        if not names:
+            raise ConfigError("nothing to learn densely: these sources name no objects", where="mixture.sources",
+                              do="use a source with objects, as visual-genome or coco")
+        return cls(top(names, classes), top(traits, attributes))
+
+
+@dataclass(frozen=True)
+class Patches:
+    """N pictures of P patches. `kind` 0 is ground, k is classes[k - 1], -1 an object of a rarer class."""
+
+    pixels: Tensor  # [N, 3, S, S]
+    kind: Tensor  # [N, P] int64
+    traits: Tensor  # [N, P, A] float32 0/1; NaN where the object has no attributes annotated
+    box: Tensor  # [N, P, 4] float32, fractions of the picture; NaN off objects
+
+    def to(self, device) -> Patches:
+        return Patches(*(t.to(device, non_blocking=True) for t in (self.pixels, self.kind, self.traits, self.box)))
+
+
+class DenseWork:
+    """(Record, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted."""
+
+    def __init__(self, encoder: Encoder, grid: int, words: Words):
+        self.encoder, self.grid, self.words = encoder, grid, words
+
+    def __call__(self, group: Sequence[tuple[Record, bool]]) -> Work:
+        pixels, targets, ids, drops = [], [], [], Counter()
+        for record, mirrored in group:
+            frame = replace(self.encoder.frame(record.image), flip=mirrored)
+            try:
+                pixels.append(self._pixels(record, frame))
+            except ImageError:
+                drops["picture does not decode"] += 1
+                continue
+            targets.append(patch_targets(record, frame, self.grid, self.words))
+            ids.append(record.id)
+        batch = Patches(*(torch.from_numpy(np.stack(column)) for column in (pixels, *zip(*targets))))
+        owned, traits = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
+        count = float(batch.kind.numel())
+        counts = torch.tensor([count, traits, owned, count], dtype=torch.float64)
+        return Work(batch, counts, count, images=len(ids), ids=tuple(ids), drops=drops)
+
+    def _pixels(self, record: Record, frame: Frame) -> np.ndarray:
+        mean, std = (255 * np.asarray(v, np.float32) for v in (self.encoder.vision.mean, self.encoder.vision.std))
+        return ((np.asarray(frame.picture(record.image), np.float32) - mean) / std).transpose(2, 0, 1)
+
+
+class Dense(nn.Module):
+    """Per patch: cross-entropy of the class, of each attribute, L1 of the box's edges, squares of the mean colour."""
+
+    unit, terms = "patches", TERMS
+
+    def __init__(self, model: VLM, words: Words):
+        super().__init__()
+        self.tower = model.vision
+        grid, width = self.tower.grid, self.tower.width
+        if self.tower.tokens != grid**2:
+            raise ConfigError("dense supervision needs one token per patch", got=f"{self.tower.tokens} tokens",
+                              expected=f"{grid} x {grid}", where="model.vision.drop_cls")
+        self.sizes = (len(words.classes) + 1, len(words.attributes), 4, 3)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
+        self.register_buffer("centre", places(grid).repeat(1, 2), persistent=False)  # [P, 4]
+
+    def forward(self, patches: Patches) -> tuple[Tensor, Tensor]:
+        out = self.head(self.tower(patches.pixels)).float()  # [N, P, K + A + 4 + 3]
+        kind, traits, box, colour = out.split(self.sizes, -1)
+        losses = (
+            nn.functional.cross_entropy(kind.flatten(0, 1), patches.kind.flatten(), reduction="sum", ignore_index=-1),
+            _where(nn.functional.binary_cross_entropy_with_logits, traits, patches.traits).mean(-1).sum(),
+            _where(nn.functional.l1_loss, box + self.centre, patches.box).mean(-1).sum(),
+            nn.functional.mse_loss(colour, mean_colour(patches.pixels, self.tower.grid), reduction="none").mean(-1).sum(),
+        )
+        total = sum(weight * loss for weight, loss in zip(WEIGHTS, losses))
+        return total, torch.stack([loss.detach() for loss in losses])
+
+
+def _where(loss, out: Tensor, target: Tensor) -> Tensor:
+    """The elementwise loss, zero where the target is NaN."""
+    known = ~target.isnan()
+    return loss(out, target.nan_to_num(0.0), reduction="none") * known
+
+
+def mean_colour(pixels: Tensor, grid: int) -> Tensor:
+    """[N, 3, S, S] -> [N, P, 3]"""
+    return nn.functional.adaptive_avg_pool2d(pixels.float(), grid).flatten(2).transpose(1, 2)
+
+
+def patch_targets(record: Record, frame: Frame, grid: int, words: Words) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(kind [P], traits [P, A], box [P, 4]) as Patches has them."""
+    objects = [o for o in record.objects if o.name and not o.crowd]
+    owner = owners(objects, frame, grid)
+    classes = {name: k + 1 for k, name in enumerate(words.classes)}
+    traits = np.full((len(objects) + 1, len(words.attributes)), np.nan, np.float32)
+    boxes = np.full((len(objects) + 1, 4), np.nan, np.float32)
+    kinds = np.zeros(len(objects) + 1, np.int64)
+    size = np.array([frame.width, frame.height] * 2, np.float32)
+    for k, thing in enumerate(objects):
+        kinds[k] = classes.get(thing.name, -1)
+        boxes[k] = np.clip(np.asarray(frame.to_model(thing.box).xyxy, np.float32) / size, 0, 1)
+        if thing.attributes:
+            traits[k] = [word in thing.attributes for word in words.attributes]
+    return kinds[owner], traits[owner], boxes[owner]
+
+
+def owners(objects: Sequence[Object], frame: Frame, grid: int) -> np.ndarray:
+    """[grid * grid] index of the object each patch lies on; -1 on none. Smaller objects lie in front of larger ones."""
+    side = grid * FINE
+    canvas = Pillow.new("I", (side, side), -1)
+    pen = ImageDraw.Draw(canvas)
+    scale = side / frame.width, side / frame.height
+    for k in sorted(range(len(objects)), key=lambda k: -objects[k].box.area):
+        _paint(canvas, pen, k, objects[k], frame, scale)
+    places = np.asarray(canvas).reshape(grid, FINE, grid, FINE).transpose(0, 2, 1, 3).reshape(grid * grid, FINE**2)
+    counts = np.stack([(places == k).sum(1) for k in range(len(objects))] or [np.zeros(grid * grid, int)], 1)
+    best = counts.argmax(1)
+    return np.where(counts.max(1) >= OWNED, best, -1)
+
+
+def _paint(canvas, pen, k: int, thing: Object, frame: Frame, scale: tuple[float, float]) -> None:
+    """Object k on the canvas of fine places: its outline if annotated, else its box."""
+    if isinstance(thing.shape, Mask):
+        inside = Pillow.fromarray(frame.to_model(thing.shape).array()).resize(canvas.size, Pillow.Resampling.NEAREST)
+        canvas.paste(k, (0, 0), inside.convert("L"))
+    elif thing.shape:
+        for polygon in thing.shape:
+            moved = frame.to_model(polygon).points
+            pen.polygon([(x * scale[0] - 0.5, y * scale[1] - 0.5) for x, y in moved], fill=k)
+    else:
+        x1, y1, x2, y2 = frame.to_model(thing.box).xyxy
+        edges = [round(v) for v in (x1 * scale[0], y1 * scale[1], x2 * scale[0] - 1, y2 * scale[1] - 1)]
+        if edges[2] >= edges[0] and edges[3] >= edges[1]:
+            pen.rectangle(edges, fill=k)

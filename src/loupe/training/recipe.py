@@ -1,0 +1,97 @@
+"""Recipe and its stages as values: what trains on what, with which numbers. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loupe import config
+from loupe.data.mixture import Mixture
+from loupe.errors import ConfigError, unknown_name
+from loupe.models.spec import ModelSpec
+from loupe.models.tuner import Tune
+
+OBJECTIVES = ("language", "dense")
+PRECISIONS = ("float32", "bf16")
+SCHEDULES = ("cosine", "linear", "constant")
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW. Decay falls on matrices only, never on biases, norms or single vectors."""
+
+    lr: float
+    weight_decay: float = 0.0
+    warmup: int | float = 0  # a whole number: steps; below one: that share of the stage's steps
+    schedule: str = "cosine"  # behind the warm-up, to zero
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float | None = 1.0  # norm of the whole gradient
+
+    def __post_init__(self):
+        _positive("lr", self.lr)
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.warmup < 0:
+            raise ConfigError("warm-up is negative", got=self.warmup, expected="steps, or a share below 1")
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    mixture: Mixture
+    optim: Optim
+    tune: Tune = field(default_factory=Tune)
+    epochs: float | None = 1.0  # passes over the mixture, or
+    steps: int | None = None  # updates, where given
+    batch: int = 32  # question-answer pairs per update, over all processes
+    accumulation: int = 1  # parts a process cuts its share of the batch into; changes memory, not results
+    precision: str = "float32"
+    objective: str = "language"  # "dense": the tower alone learns each patch's object (training/pretraining.py)
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise unknown_name("objective", self.objective, OBJECTIVES, f"stage {self.name}")
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS, f"stage {self.name}")
+        if self.epochs is None and self.steps is None:
+            raise ConfigError("a stage has no end", where=f"stage {self.name}", do="give epochs or steps")
+        for name in ("batch", "accumulation"):
+            _positive(name, getattr(self, name), f"stage {self.name}")
+        if self.batch < self.images:
+            raise ConfigError("a batch is smaller than one packed image", got=self.batch,
+                              expected=f"at least pairs_per_image = {self.mixture.pairs_per_image}",
+                              where=f"stage {self.name}")
+
+    @property
+    def images(self) -> int:
+        """Pictures per update: `batch` pairs, packed `pairs_per_image` behind each."""
+        return max(1, self.batch // self.mixture.pairs_per_image)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run learns; where it runs and how often it saves is not part of it."""
+
+    name: str
+    model: ModelSpec
+    stages: tuple[Stage, ...]
+    seed: int = 0
+    vocabulary: int = 2048  # tokens of the tokenizer trained at the start, for a language model made from its config
+    qk_gain: float | None = None  # where the query and key norms of a language model made from its config start
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError("stages need different names", got=names, where=f"recipe {self.name}")
+
+    def change(self, *overrides: str) -> Recipe:
+        """A copy with `path=value` applied in order: recipe.change("stages.tune.optim.lr=2e-4", "seed=3")."""
+        recipe = self
+        for override in overrides:
+            recipe = config.change(recipe, override)
+        return recipe
+
+
+def _positive(name: str, value, where: str | None = None) -> None:
+    if not value > 0:
+        raise ConfigError(f"{name} is not positive", got=value, where=where)

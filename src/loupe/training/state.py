@@ -1,0 +1,113 @@
+"""A run in progress on disk: what a killed run needs to go on to the same losses. Written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from loupe.errors import CheckpointError, FileError
+
+PROGRESS, WEIGHTS, OPTIMISER = "progress.json", "weights.safetensors", "optimiser.pt"
+
+
+@dataclass
+class Progress:
+    """Where a run stands. Model randomness is seeded from (seed, stage, step, process), so the position says it all."""
+
+    stage: str = ""
+    index: int = 0  # of the stage
+    step: int = 0  # updates done in the stage
+    finished: bool = False  # the stage
+    updates: int = 0  # in all stages
+    images: int = 0
+    pairs: int = 0
+    tokens: int = 0  # supervised answer tokens
+    seconds: float = 0.0  # spent in training steps
+    drops: dict[str, int] = field(default_factory=dict)
+    window: dict = field(default_factory=dict)  # sums since the last line of metrics
+    touched: list[str] = field(default_factory=list)  # parameters trained so far
+
+
+def save(folder: Path, progress: Progress, model: nn.Module, objective: nn.Module, optimiser) -> Path:
+    """checkpoints/<stage>-<step>: trained parameters, the objective's own, optimiser, position."""
+    out = folder / "checkpoints" / f"{progress.stage}-{progress.step}"
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    weights = weights_of(model, objective, progress.touched)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_file(weights, temporary / WEIGHTS)
+        torch.save(optimiser.state_dict(), temporary / OPTIMISER)
+        (temporary / PROGRESS).write_text(json.dumps(asdict(progress), indent=1))
+        shutil.rmtree(out, ignore_errors=True)
+        temporary.rename(out)
+    except OSError as error:
+        raise cannot_write(error, out) from error
+    except RuntimeError as error:  # torch and safetensors report a full disk in words of their own
+        if shutil.disk_usage(folder).free > 2 * sum(t.nbytes for t in weights.values()) + 2**20:
+            raise
+        raise cannot_write(OSError(errno.ENOSPC, str(error)), out) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return out
+
+
+def cannot_write(error: OSError, where: Path) -> FileError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return FileError("cannot write checkpoint", got="a full disk" if full else error.strerror or error, where=where,
+                     do="free some space and run the same command again: it goes on from the last checkpoint")
+
+
+def weights_of(model: nn.Module, objective: nn.Module, touched: list[str]) -> dict[str, torch.Tensor]:
+    named = dict(model.named_parameters())
+    out = {f"model.{name}": named[name] for name in touched}
+    out |= {f"objective.{name}": p for name, p in extras(model, objective).items()}
+    return {name: p.detach().cpu().contiguous().clone() for name, p in out.items()}
+
+
+def extras(model: nn.Module, objective: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters of the objective that are not the model's (the head of dense supervision)."""
+    own = {id(p) for p in model.parameters()}
+    return {name: p for name, p in objective.named_parameters() if id(p) not in own}
+
+
+def restore(folder: Path, model: nn.Module, objective: nn.Module, optimiser=None) -> None:
+    """Weights, and the optimiser where the stage goes on, from a checkpoint into built parts."""
+    weights = load_file(folder / WEIGHTS)
+    targets = {f"model.{n}": p for n, p in model.named_parameters()}
+    targets |= {f"objective.{n}": p for n, p in extras(model, objective).items()}
+    if optimiser is None:  # a finished stage: its objective is gone
+        weights = {n: w for n, w in weights.items() if n.startswith("model.")}
+    with torch.no_grad():
+        for name, weight in weights.items():
+            if name not in targets or targets[name].shape != weight.shape:
+                got = tuple(targets[name].shape) if name in targets else "no such parameter"
+                raise CheckpointError("checkpoint does not fit the model", got=f"{name}: {got}",
+                                      expected=tuple(weight.shape), where=folder, do="start a new --out")
+            targets[name].copy_(weight)
+    if optimiser is not None:
+        optimiser.load_state_dict(torch.load(folder / OPTIMISER, map_location="cpu", weights_only=True))
+
+
+def checkpoints(folder: Path) -> list[tuple[Progress, Path]]:
+    """Whole checkpoints of a run folder, oldest first."""
+    found = []
+    for path in (folder / "checkpoints").glob("*/" + PROGRESS):
+        if not path.parent.name.startswith("."):
+            found.append((Progress(**json.loads(path.read_text())), path.parent))
+    return sorted(found, key=lambda pair: (pair[0].index, pair[0].step))
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete all but the last `keep` and the ends of stages."""
+    for progress, path in checkpoints(folder)[:-keep]:
+        if not progress.finished:
+            shutil.rmtree(path)
