@@ -24,7 +24,8 @@ def groups():
     return [
         [ask([one], "where is the red cup?", "[0.1,0.2,0.3,0.4]"), ask([one], "how many?", "three"),
          ask([one], "what is next to the plate?", "a cup", "and where?", "[0.5,0.5,0.6,0.7]")],
-        [ask([two, three], "which differs?", "the blue box overlaps two circles"), ask([two, three], "how many?", "two")],
+        [ask([two, three], "which differs?", "the blue box overlaps two circles"),
+         ask([two, three], "how many?", "two")],
         [ask([two], "where is the blue box?", "[0.123,0.456,0.789,0.012]")],
         [ask([], "how many are there?", "two"), ask([], "a red cup?", "a blue cup")],
     ]

@@ -14,7 +14,8 @@ from loupe.sample import Sample, assistant, user
 CLIP = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3,
         "num_attention_heads": 4, "image_size": 24, "patch_size": 8, "projection_dim": 16}
 LLAMA = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": False}
+         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
+         "tie_word_embeddings": False}
 QWEN3 = {**LLAMA, "model_type": "qwen3", "head_dim": 8, "tie_word_embeddings": True}
 WORDS = ["a red cup next to the plate", "where is the blue box?", "USER: ASSISTANT: [0.123,0.456,0.789,0.012]",
          "how many circles are there? three of them, two of which overlap"]
@@ -48,6 +49,11 @@ class PlainDialogue:
     name: str = "plain"
     stop: str = "<end>"
     tokens: tuple[str, ...] = ("<end>",)
+    bos: bool = False
+
+    @property
+    def stop_token(self) -> str:
+        return self.stop
 
     def spec(self) -> dict:
         return {"name": self.name, "stop": self.stop}

@@ -38,7 +38,7 @@ def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, d
     A language model from a config needs `tokenizer`; one from a checkpoint brings its own. On "meta" no weights and no
     tokenizer are needed: shapes come from the checkpoint's config, or from loupe's table of published ones.
     """
-    marks, words = codec or _codec(spec.codec), dialogue or _dialogue(spec.dialogue)
+    marks, words = codec or codec_named(spec.codec), dialogue or dialogue_named(spec.dialogue)
     meta = device == "meta"
     with _seeded(seed), torch.device("meta") if meta else _nothing():
         vision, seen_base = build_vision(spec.vision, meta, dtype)
@@ -60,13 +60,13 @@ def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, d
     return model if meta else model.to(device)
 
 
-def _codec(name: str):
+def codec_named(name: str):
     from loupe.codec import codec
 
     return codec(name)
 
 
-def _dialogue(name: str):
+def dialogue_named(name: str):
     from loupe.dialogue import dialogue
 
     return dialogue(name)

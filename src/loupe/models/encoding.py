@@ -45,8 +45,8 @@ class Encoder:
         std = 255.0 * np.asarray(vision.std, np.float32)
         self._scale = (1.0 / std).astype(np.float32)
         self._shift = (np.asarray(vision.mean, np.float32) * 255.0 / std).astype(np.float32)
-        stop = self._encode_texts([getattr(dialogue, "stop", "") or ""])[0].ids
-        self.stop: tuple[int, ...] = tuple(stop)  # ids that end an answer
+        self.stop: tuple[int, ...] = tuple(self._encode_texts([dialogue.stop_token])[0].ids)  # ids that end an answer
+        self._begin = (tokenizer.bos_token_id,) if dialogue.bos and tokenizer.bos_token_id is not None else ()
 
     # pictures
 
@@ -76,13 +76,13 @@ class Encoder:
     # words
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
-        rendered = [self.dialogue.render(s, self.codec, self.frames(s.images)) for s in samples]
-        bodies = self._tokenise([r.body for r in rendered])
-        return [Encoded(self._prefix(r.prefix), *body) for r, body in zip(rendered, bodies)]
+        rendered = [_cut(self.dialogue.render(s, self.codec, self.frames(s.images))) for s in samples]
+        bodies = self._tokenise([body for _, body in rendered])
+        return [Encoded(self._prefix(prefix), *body) for (prefix, _), body in zip(rendered, bodies)]
 
     def prefix(self, images: Sequence[Image]) -> list[int]:
         """Ids shared by all samples that begin with these images."""
-        return list(self._prefix(self.dialogue.render_prefix(len(images))))
+        return list(self._prefix(tuple(self.dialogue.render_prefix(len(images))) if images else ()))
 
     def body(self, sample: Sample) -> tuple[list[int], list[int]]:
         """(ids, labels) behind the prefix."""
@@ -99,11 +99,10 @@ class Encoder:
                 break
         return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
-    def _prefix(self, segments) -> tuple[int, ...]:
-        key = tuple(segments)
-        if key not in self._prefixes:
-            self._prefixes[key] = self._tokenise([key])[0][0]
-        return self._prefixes[key]
+    def _prefix(self, segments: tuple) -> tuple[int, ...]:
+        if segments not in self._prefixes:
+            self._prefixes[segments] = self._begin + self._tokenise([segments])[0][0]
+        return self._prefixes[segments]
 
     def _encode_texts(self, texts: list[str]):
         return self._backend.encode_batch(texts, add_special_tokens=False)
@@ -127,6 +126,13 @@ class Encoder:
                 labels += _labels(text.ids, text.offsets, run[1])
             out.append((tuple(ids), tuple(labels)))
         return out
+
+
+def _cut(rendered) -> tuple[tuple, tuple]:
+    """(prefix, body); without a leading image all text is body, so that it is tokenised in one go."""
+    if any(segment.image is not None for segment in rendered.prefix):
+        return rendered.prefix, rendered.body
+    return (), rendered.prefix + rendered.body
 
 
 def _runs(segments) -> list:
