@@ -1,0 +1,120 @@
+"""What a report says about answers: cards of single questions, and scores beside their baselines.
+
+The pieces of a page (`page`, `section`, `picture`, `table`, `chart`, ...) come from loupe.evals.page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loupe.evals.page import Html, Spot, card, cards, chip, framed_table, join, picture, row, swatch, tag, text
+from loupe.image import Image
+from loupe.regions import Box, Colour, Mask, Point, Polygon, Region, iou
+from loupe.sample import Answer, Found, ImageMark, Regions
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question on one picture and what was answered; `truth` is regions or words, None if unknown."""
+
+    image: Image
+    question: Sequence  # parts of the user's turn
+    answer: Answer | None = None
+    truth: Sequence[Region] | str | None = None
+    right: bool | None = None  # None: not judged
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of the score table: a share in 0..1 with its 95 % interval over `count` questions."""
+
+    benchmark: str
+    name: str
+    value: float
+    low: float
+    high: float
+    count: int
+    unreadable: int = 0
+    strong: bool = False  # the model, as opposed to a baseline
+
+
+def cases(many: Iterable[Case]) -> Html:
+    return cards(map(case, many))
+
+
+def case(shown: Case) -> Html:
+    """A card: the picture, the question, the answer, the truth, and how far they agree."""
+    question, asked = parts(shown.question, "asked")
+    rows, true, predicted = [], [], []
+    if shown.answer is not None:
+        said, predicted = parts(shown.answer.parts, "predicted")
+        problems = ", ".join(sorted({p.kind for p in shown.answer.problems}))
+        unreadable = tag("span", f" unreadable: {problems}", class_="bad") if problems else ""
+        rows.append(row("answer", join((said if said.strip() else "(nothing)", unreadable))))
+    if shown.truth is not None:
+        truth, true = parts([shown.truth] if isinstance(shown.truth, str) else shown.truth, "true")
+        rows.append(row("truth", truth if truth.strip() else "none"))
+    spots = [*_named(true, "true"), *_named(predicted, "predicted"), *_named(asked, "asked")]
+    return card(picture(shown.image, *spots), tag("p", question, class_="ask"), *rows,
+                _verdict(shown, true, predicted))
+
+
+def parts(pieces: Iterable, kind: str) -> tuple[Html, list[Spot]]:
+    """Text, regions, found regions and colours as words with chips, and the spots the chips stand for."""
+    out, spots = [], []
+    for piece in pieces:
+        if isinstance(piece, Colour):
+            out.append(swatch(piece))
+        elif isinstance(piece, (Regions, Found, Point, Box, Polygon, Mask)):
+            regions = getattr(piece, "regions", None) or (getattr(piece, "region", piece),)
+            for region in regions:
+                spots.append(Spot(region, kind, "", f"{kind}{len(spots)}"))
+                out.append(chip(spots[-1]))
+        elif not isinstance(piece, ImageMark):
+            out.append(text(piece))
+    return join(out), spots
+
+
+def scores(rows: Iterable[Score], caption="Share of right answers, with its 95 % interval as a line.") -> Html:
+    """Scores beside their baselines, as numbers and as bars."""
+    body, before = [], None
+    for score in rows:
+        new = score.benchmark != before
+        kinds = ["strong"] * score.strong + ["first"] * (new and before is not None)
+        numbers = (f"{score.low:.1%} to {score.high:.1%}", f"{score.count:,}", f"{score.unreadable:,}")
+        body.append(tag("tr", tag("th", score.benchmark if new else "", scope="row"), tag("td", score.name),
+                        tag("td", f"{score.value:.1%}", class_="number"), tag("td", _bar(score)),
+                        *(tag("td", cell, class_="number") for cell in numbers), class_=" ".join(kinds) or None))
+        before = score.benchmark
+    heads = (("measured on", None), ("who", None), ("right", "number"), ("", None), ("95 % interval", "number"),
+             ("N", "number"), ("unreadable", "number"))
+    return framed_table([tag("th", name, scope="col", class_=kind) for name, kind in heads], body, caption)
+
+
+def _bar(score: Score) -> Html:
+    shade = "var(--accent)" if score.strong else "var(--soft)"
+    return Html(f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+                f'<rect width="100" height="10" fill="var(--tint)"/>'
+                f'<rect width="{100 * score.value:.2f}" height="10" fill="{shade}" opacity=".7"/>'
+                f'<path d="M{100 * score.low:.2f} 5H{100 * score.high:.2f}" stroke="var(--ink)" stroke-width="1.6" '
+                'vector-effect="non-scaling-stroke"/></svg>')
+
+
+def _named(spots: list[Spot], name: str) -> list[Spot]:
+    many = len(spots) > 1
+    return [Spot(s.region, s.kind, f"{name} {i + 1}" if many else name, s.id) for i, s in enumerate(spots)]
+
+
+def _verdict(shown: Case, true: list[Spot], predicted: list[Spot]) -> Html:
+    said = []
+    if shown.right is not None:
+        said.append(tag("span", "✓ right" if shown.right else "✗ wrong", class_="good" if shown.right else "bad"))
+    if len(true) == 1 and len(predicted) == 1:
+        said.append(tag("span", f"IoU {iou(true[0].region, predicted[0].region):.2f}"))
+    if shown.answer is not None and shown.answer.score is not None:
+        said.append(tag("span", f"confidence {shown.answer.score:.2f}"))
+    if shown.note:
+        said.append(tag("span", shown.note))
+    return tag("div", *said, class_="verdict") if said else Html("")
