@@ -51,10 +51,6 @@ class PlainDialogue:
     tokens: tuple[str, ...] = ("<end>",)
     bos: bool = False
 
-    @property
-    def stop_token(self) -> str:
-        return self.stop
-
     def spec(self) -> dict:
         return {"name": self.name, "stop": self.stop}
 

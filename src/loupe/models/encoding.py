@@ -45,7 +45,7 @@ class Encoder:
         std = 255.0 * np.asarray(vision.std, np.float32)
         self._scale = (1.0 / std).astype(np.float32)
         self._shift = (np.asarray(vision.mean, np.float32) * 255.0 / std).astype(np.float32)
-        self.stop: tuple[int, ...] = tuple(self._encode_texts([dialogue.stop_token])[0].ids)  # ids that end an answer
+        self.stop: tuple[int, ...] = tuple(self._encode_texts([dialogue.stop.strip()])[0].ids)  # ids that end an answer
         self._begin = (tokenizer.bos_token_id,) if dialogue.bos and tokenizer.bos_token_id is not None else ()
 
     # pictures
