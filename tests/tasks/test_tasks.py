@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from records import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
+from handmade import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
 
 from loupe.errors import ConfigError
 from loupe.record import Object, Phrase

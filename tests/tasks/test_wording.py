@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import kitchen
+from handmade import kitchen
 
 from loupe.errors import ConfigError, FileError
 from loupe.regions import Box

@@ -19,8 +19,8 @@ class Source:
     tasks: tuple[tuple[str, float], ...] = ()  # (name in TASKS, weight)
     weight: float = 1.0
     limit: int | None = None  # only so many records, chosen by the seed
-    options: dict = field(default_factory=dict)  # of the reader
-    task_options: dict = field(default_factory=dict)  # {task name: {option: value}}
+    options: dict = field(default_factory=dict, hash=False)  # of the reader
+    task_options: dict = field(default_factory=dict, hash=False)  # {task name: {option: value}}
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ class Curriculum:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Pictures that may not be trained on: those of an evaluation split."""
+    """Pictures that may not be trained on: those of an evaluation split (see overlap.py)."""
 
     reader: str
     folder: str
-    split: str
-    options: dict = field(default_factory=dict)
+    split: str = ""
+    options: dict = field(default_factory=dict, hash=False)
+    by_content: bool = False  # compare the bytes of the pictures too; reads every picture once
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""The same picture in two data sets: by COCO id, by file name, by bytes. Keeps evaluation pictures out of training.
+
+Visual Genome holds 51,208 pictures of COCO and RefCOCO's val and test lie on COCO's train2014, so splits alone do not
+keep them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tqdm import tqdm
+
+from loupe.record import Record
+
+LONG = 8  # characters of a file name's stem that make it telling; "12.jpg" is the name of many pictures
+_COCO = re.compile(r"COCO_(?:train|val|test)\d{4}_(\d{12})")
+
+Key = tuple[str, object]
+
+
+def keys(record: Record, by_content: bool = False) -> frozenset[Key]:
+    """What tells this picture: ("coco", id), ("file", name), ("bytes", hash)."""
+    found: set[Key] = set()
+    if record.extra.get("coco_id") is not None:
+        found.add(("coco", int(record.extra["coco_id"])))
+    if record.image.path is not None:
+        named = _COCO.match(record.image.path.stem)
+        if named:
+            found.add(("coco", int(named[1])))
+        elif len(record.image.path.stem) >= LONG:
+            found.add(("file", record.image.path.name))
+    if by_content:
+        found.add(("bytes", record.image.content_hash))
+    return frozenset(found)
+
+
+def all_keys(records: Iterable[Record], by_content: bool = False) -> frozenset[Key]:
+    """Keys of all pictures of an evaluation split."""
+    return frozenset().union(*(keys(record, by_content) for record in _shown(records, "held out")))
+
+
+def overlap(records: Sequence[Record], held: frozenset[Key], by_content: bool = False) -> dict[int, Key]:
+    """Position of a record -> the key by which its picture is among `held`."""
+    found = {}
+    for k, record in enumerate(_shown(records, "overlap")):
+        same = keys(record, by_content) & held
+        if same:
+            found[k] = min(same, key=str)
+    return found
+
+
+def _shown(records, what: str):
+    return tqdm(records, desc=f"reading for {what}", unit="picture", delay=2, disable=None, leave=False)
