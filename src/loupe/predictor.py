@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from loupe.sample import Answer, Sample
+from loupe.sample import Answer, Problem, Sample
 
 
 class Predictor(Protocol):
@@ -19,3 +19,8 @@ class Predictor(Protocol):
     name: str
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]: ...
+
+
+def unanswered(error: Exception, kind: str = "picture") -> Answer:
+    """The Answer to a question that could not be asked: nothing said, and why."""
+    return Answer((), (Problem(kind, str(error), 0),))

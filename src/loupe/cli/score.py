@@ -1,0 +1,26 @@
+"""`loupe score`: recompute scores from files of predictions, without the model and without torch."""
+
+from __future__ import annotations
+
+HELP = """recompute the scores in files of predictions, without the model
+
+Reads the JSON lines that `loupe evaluate` writes. Files of the same benchmark stand side by side."""
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("predictions", nargs="+", metavar="PREDICTIONS.jsonl")
+
+
+def run(args) -> None:
+    from loupe.evals import rescore, table
+
+    groups: dict[str, list] = {}
+    for path in args.predictions:
+        result = rescore(path)
+        groups.setdefault(result.benchmark, []).append(result)
+    print("\n\n".join(table(results) for results in groups.values()))
+    for results in groups.values():
+        for result in results:
+            if result.count < result.of:
+                print(f"\n{result.path} holds {result.count} of {result.of} questions; "
+                      "run the same `loupe evaluate` again to answer the rest")

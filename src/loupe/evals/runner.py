@@ -1,0 +1,106 @@
+"""Ask a predictor every question of a benchmark, keep each answer at once, and score."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from loupe.errors import ConfigError
+from loupe.evals.benchmark import Benchmark, Questions, open_questions
+from loupe.evals.metrics import Scores, measure
+from loupe.evals.predictions import Prediction, Writer, prediction, read
+from loupe.plain import Roots
+from loupe.predictor import Predictor
+from loupe.sample import Answer
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one model on one benchmark. `count` questions were answered of `of`; `path` is None if kept nowhere."""
+
+    benchmark: str
+    model: str
+    metric: str
+    scores: Scores
+    predictions: tuple[Prediction, ...]
+    of: int
+    path: Path | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.predictions)
+
+    def __getitem__(self, figure: str) -> float:
+        return self.scores[figure]
+
+    def __str__(self) -> str:
+        from loupe.evals.table import table
+
+        return table([self])
+
+
+def evaluate(predictor: Predictor, benchmark: str | Benchmark | Questions, root: Roots = None,
+             out: str | os.PathLike | None = None, *, count: int | str | None = None, limit: int | None = None,
+             progress: bool = True) -> Result:
+    """Answers every question once, in order, and scores the answers.
+
+    out: folder for <benchmark>.jsonl, or the file itself; a file of the same model and questions is gone on with.
+    limit: only the first so many questions (a later run without it goes on). count: see `open_questions`.
+    """
+    questions = benchmark if isinstance(benchmark, Questions) else open_questions(benchmark, root, count)
+    name = questions.benchmark.name
+    if limit is not None and limit < 1:
+        raise ConfigError("nothing to evaluate", got=f"limit {limit}", expected="1 or more")
+    samples = questions.samples[:limit]
+    bar = tqdm(total=len(samples), desc=f"{name}: {predictor.name}", unit="q", disable=None if progress else True)
+    path = _file(out, name) if out is not None else None
+    with bar:
+        if path is None:
+            predictions = []
+            for sample, answer in zip(samples, predictor.answer(samples), strict=True):
+                predictions.append(prediction(sample, _answer(answer), root))
+                bar.update()
+        else:
+            predictions = _written(predictor, questions, samples, root, path, bar)
+    metric = questions.benchmark.metric
+    return Result(name, predictor.name, metric, measure(metric, predictions), tuple(predictions), len(questions), path)
+
+
+def rescore(path: str | os.PathLike) -> Result:
+    """Scores of a file of predictions, from the file alone."""
+    header, predictions = read(path)
+    what = header["benchmark"]
+    return Result(what["name"], header["model"].get("name", "model"), what["metric"],
+                  measure(what["metric"], predictions), tuple(predictions), header.get("count", len(predictions)),
+                  Path(path))
+
+
+def identity(predictor: Predictor) -> dict:
+    """What tells two models apart: name, and for checkpoints weights, codec and dialogue."""
+    return {"name": predictor.name, **getattr(predictor, "identity", {})}
+
+
+def _written(predictor, questions: Questions, samples, root: Roots, path: Path, bar) -> list[Prediction]:
+    header = {"benchmark": questions.benchmark.spec(), "model": identity(predictor), "questions": questions.hash,
+              "count": len(questions), "data": questions.data_hash}
+    with Writer(path, header) as writer:
+        left = [s for s in samples if s.id not in writer.done]
+        bar.update(len(samples) - len(left))
+        for sample, answer in zip(left, predictor.answer(left), strict=True):
+            writer.write(prediction(sample, _answer(answer), root))
+            bar.update()
+        return [writer.done[s.id] for s in samples]
+
+
+def _answer(answer: Answer) -> Answer:
+    if not isinstance(answer, Answer):
+        raise TypeError(f"a predictor yields Answers, got {type(answer).__name__}")
+    return answer
+
+
+def _file(out: str | os.PathLike, name: str) -> Path:
+    out = Path(out).expanduser()
+    return out if out.suffix == ".jsonl" else out / f"{name}.jsonl"
