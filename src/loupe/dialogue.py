@@ -40,8 +40,8 @@ class Rendered:
 class Dialogue:
     """The first turn reads: system, start, pictures, first_user, tag, question, assistant, answer, stop.
 
-    Later turns read: user, tag, question, assistant, answer, stop. `bos` asks the encoder for the tokenizer's own
-    begin token before everything (if it has one).
+    Later turns read: user, tag, question, assistant, answer, stop. Begin and end tokens are written out here, so the
+    encoder adds none of its own.
     """
 
     name: str
@@ -50,31 +50,30 @@ class Dialogue:
     stop: str  # closes an answer; carries loss, generation ends at it
     user: str  # opens the second and later user turns
     first_user: str = ""  # between the pictures (or `start`, where there are none) and the first question
-    begin: str = ""  # before everything, the system text too
+    begin: str = ""  # before everything, the system text too: the begin token
     system: str = ""
     system_marks: tuple[str, str] = ("", "")  # around the system text, if there is any
     pictures: tuple[str, str] = ("", "")  # around all leading pictures together
     picture: tuple[str, str] = ("", "")  # around each picture
     answer_space: str = " "  # before the answer, part of it
+    answer_tail: str = ""  # between the answer and the stop, part of the answer
     tags: dict[str, str] = field(default_factory=dict, hash=False)  # task name -> tag before the question
     input_marks: tuple[str, str] = ("", "")  # around regions in questions
     tokens: tuple[str, ...] = ()  # marks the tokenizer must have, each as one token
-    bos: bool = False
     placeholder: str = "<image>"  # how a picture's place is called where a text must show it
 
     # -- rendering
 
     def render_prefix(self, images: int) -> tuple[Segment, ...]:
         """The part shared by all samples that open with pictures 0..images-1; ends at the last picture's place."""
-        return _joined(self._opening(range(images)))
+        return _joined(self._opening(range(images))[0])
 
     def render(self, sample: Sample, codec: Codec, frames: Sequence[Frame]) -> Rendered:
         """`frames[i]` says how sample.images[i] became model input. A sample that ends with the user's turn ends
         with the assistant's opening; generation starts there."""
         self.check(sample, frames)
         leading, turns = _leading(sample)
-        prefix = _joined(self._opening(leading))
-        body = self._behind_pictures(leading)
+        prefix, body = self._opening(leading)
         for i, turn in enumerate(turns):
             if turn.role == "user":
                 body.append(Segment((self.user if i else self.first_user) + self._tag(sample.task)))
@@ -84,19 +83,22 @@ class Dialogue:
                 answer = self._parts(turn, codec, frames, ("", ""))
                 if not "".join(s.text for s in answer).strip():
                     raise _bad("an assistant turn is empty", sample, do="give it words or regions, or drop the sample")
-                body += [replace(s, loss=True) for s in (Segment(self.answer_space), *answer, Segment(self.stop))]
-        return Rendered(prefix, _joined(body))
+                body += [replace(s, loss=True) for s in (Segment(self.answer_space), *answer,
+                                                     Segment(self.answer_tail + self.stop))]
+        return Rendered(_joined(prefix), _joined(body))
 
-    def _opening(self, images: Sequence[int]) -> list[Segment]:
+    def _opening(self, images: Sequence[int]) -> tuple[list[Segment], list[Segment]]:
+        """What stands up to the last leading picture, and what follows it whatever the question."""
         system = self.system_marks[0] + self.system + self.system_marks[1] if self.system else ""
-        out = [Segment(self.begin + system + self.start)]
+        opening = self.begin + system + self.start
+        if not images:  # a space at the end belongs to the word behind it
+            bare = opening.rstrip(" ")
+            return [Segment(bare)], [Segment(opening[len(bare):])]
+        out = [Segment(opening)]
         for i, image in enumerate(images):
             before = self.picture[1] if i else self.pictures[0]
             out += [Segment(before + self.picture[0]), Segment(image=image)]
-        return out
-
-    def _behind_pictures(self, images: Sequence[int]) -> list[Segment]:
-        return [Segment(self.picture[1] + self.pictures[1])] if images else []
+        return out, [Segment(self.picture[1] + self.pictures[1])]
 
     def _tag(self, task: str) -> str:
         return f"{self.tags[task]} " if task in self.tags else ""
@@ -113,14 +115,9 @@ class Dialogue:
         return out
 
     def answer(self, text: str) -> str:
-        """Generated text without the leading space and the stop mark: what the codec parses."""
+        """Generated text without the leading space and what closes an answer: what the codec parses."""
         text = text.removesuffix(self.stop) if self.stop else text
-        return text.removeprefix(self.answer_space).removesuffix(" " if self.stop.startswith(" ") else "")
-
-    @property
-    def stop_token(self) -> str:
-        """The token generation ends at."""
-        return self.stop.strip()
+        return text.removeprefix(self.answer_space).removesuffix(self.answer_tail)
 
     # -- checks
 
@@ -209,28 +206,28 @@ MINI = Dialogue(
 )
 # Vicuna v1.1 as LLaVA uses it: the picture on a line of its own before the first question
 LLAVA_V1 = Dialogue(
-    name="llava-v1", system=_VICUNA, system_marks=("", " "), start="USER: ", pictures=("", "\n"),
-    user="USER: ", assistant=" ASSISTANT:", stop="</s>", tokens=("</s>",), bos=True,
+    name="llava-v1", begin="<s>", system=_VICUNA, system_marks=("", " "), start="USER: ", pictures=("", "\n"),
+    user="USER: ", assistant=" ASSISTANT:", stop="</s>", tokens=("<s>", "</s>"),
 )
 LLAMA_2 = Dialogue(
-    name="llama-2", begin="[INST] ", system_marks=("<<SYS>>\n", "\n<</SYS>>\n\n"), start="", pictures=("", "\n"),
-    user="<s>[INST] ", assistant=" [/INST]", stop=" </s>", tokens=("<s>", "</s>"), bos=True,
+    name="llama-2", begin="<s>[INST] ", system_marks=("<<SYS>>\n", "\n<</SYS>>\n\n"), start="", pictures=("", "\n"),
+    user="<s>[INST] ", assistant=" [/INST]", answer_tail=" ", stop="</s>", tokens=("<s>", "</s>"),
 )
 # Pink §3.2: "Image: / User: / Assistant:" on three lines; end token of Vicuna; no system text is given
 PINK = Dialogue(
-    name="pink", start="", pictures=("Image: ", "\n"), first_user="User: ", user="\nUser: ",
-    assistant="\nAssistant:", stop="</s>", tokens=("</s>",), bos=True,
+    name="pink", begin="<s>", start="", pictures=("Image: ", "\n"), first_user="User: ", user="\nUser: ",
+    assistant="\nAssistant:", stop="</s>", tokens=("<s>", "</s>"),
 )
 # Pink as released, on Llama-2-chat: the picture stands in the system block, input regions between <loc> marks
 PINK_LLAMA_2 = Dialogue(
-    name="pink-llama-2", start="[INST] ", pictures=("<<SYS>>\nImage: ", "\n<</SYS>>\n\n"), user="<s>[INST] ",
-    assistant=" [/INST]", stop=" </s>", input_marks=("<loc>", "</loc>"), bos=True,
+    name="pink-llama-2", start="<s>[INST] ", pictures=("<<SYS>>\nImage: ", "\n<</SYS>>\n\n"), user="<s>[INST] ",
+    assistant=" [/INST]", answer_tail=" ", stop="</s>", input_marks=("<loc>", "</loc>"),
     tokens=("<s>", "</s>", "<des>", "</des>", "<loc>", "</loc>", "<cls>", "</cls>", "<rel>", "</rel>",
             "<qes>", "</qes>", "<opt>", "</opt>"),
 )
 MINIGPT_V2 = Dialogue(
-    name="minigpt-v2", start="[INST] ", picture=("<Img>", "</Img>"), pictures=("", " "), user="<s>[INST] ",
-    assistant=" [/INST]", stop="</s>", tokens=("<s>", "</s>"), bos=True,
+    name="minigpt-v2", start="<s>[INST] ", picture=("<Img>", "</Img>"), pictures=("", " "), user="<s>[INST] ",
+    assistant=" [/INST]", stop="</s>", tokens=("<s>", "</s>"),
     tags={"grounding": "[refer]", "description": "[identify]", "detection": "[detection]", "caption": "[caption]",
           "question": "[vqa]", "grounded-caption": "[grounding]"},
 )
@@ -238,7 +235,7 @@ MINIGPT_V2 = Dialogue(
 PAE = replace(MINIGPT_V2, name="pae",
               tags={**MINIGPT_V2.tags, "reconstruction": "[reconstruct]", "segmentation": "[segmentation]"})
 SHIKRA = replace(LLAVA_V1, name="shikra", picture=("<im_start>", "<im_end>"), pictures=("", " "),
-                 tokens=("</s>", "<im_start>", "<im_end>"))
+                 tokens=("<s>", "</s>", "<im_start>", "<im_end>"))
 # neither paper prints its turns; both build on Vicuna
 CHATSPOT = replace(LLAVA_V1, name="chatspot")
 LYRICS = replace(LLAVA_V1, name="lyrics")

@@ -1,12 +1,18 @@
 """Regions and colours <-> text; the only place that formats or parses a coordinate. One file per family."""
 
+from loupe.codec.chatspot import CHATSPOT
 from loupe.codec.codec import Codec
+from loupe.codec.lyrics import LYRICS
+from loupe.codec.minigpt import MINIGPT
+from loupe.codec.pae import PAE
 from loupe.codec.pink import PINK
+from loupe.codec.qwen import QWEN
 from loupe.codec.reading import Parsed
+from loupe.codec.shikra import SHIKRA
 from loupe.codec.xy import XY
 from loupe.errors import unknown_name
 
-CODECS: dict[str, Codec] = {c.name: c for c in (XY, PINK)}
+CODECS: dict[str, Codec] = {c.name: c for c in (XY, PINK, CHATSPOT, LYRICS, MINIGPT, PAE, SHIKRA, QWEN)}
 
 
 def codec(name: str) -> Codec:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import groupby
 
 from loupe.codec import grammar
 from loupe.codec.grammar import Choice, Group, Many, Row, Text, Writer
@@ -79,15 +80,16 @@ class Codec:
         return out + self._written(pending)
 
     def _written(self, pending: list) -> str:
+        """Regions given as (kind, steps, phrase), neighbours in one group where the family has one for them."""
+        def together(region) -> tuple:
+            group = self._group(region[0], bool(region[2].strip()))
+            return self.groups.index(group), region[2] if group.shared else ""
+
         out = []
-        while pending:
-            kind, _, phrase = pending[0]
-            group = self._group(kind, bool(phrase.strip()))
-            same = [p for p in pending if p[0] in group.kinds and bool(p[2].strip()) == bool(phrase.strip())]
-            writer = Writer(pending[:_run(pending, same)])
-            before = len(writer.pending)
-            out.append(writer.write(group.item))
-            pending = pending[before - len(writer.pending):]
+        for (index, _), same in groupby(pending, together):
+            writer = Writer(list(same))
+            while writer.pending:
+                out.append(writer.write(self.groups[index].item))
         return self.join.join(out)
 
     def _group(self, kind: str, tied: bool) -> Group:
@@ -95,7 +97,8 @@ class Codec:
         if not fitting:
             raise CodecError(f"codec {self.name!r} has no way to write a {kind}",
                              expected=" or ".join(sorted({k for g in self.groups for k in g.kinds})),
-                             do="use region.box, or a codec that writes it (xy, chatspot)")
+                             do="use a codec that writes it (xy writes all)" if kind in ("colour", "point")
+                             else "use region.box, or a codec that writes it (xy, chatspot)")
         return next((g for g in fitting if g.tied == tied), fitting[0])
 
     def _region(self, region: Region, frame: Frame) -> tuple[str, list[int]]:
@@ -131,8 +134,6 @@ class Codec:
     def walker(self, kind: str | None = None, size: tuple[int, int] | None = None) -> Walker:
         """The step-by-step checks for one kind of answer; `size` of the model's picture bounds pixel codecs."""
         return _walker(self, kind, size if self.space == "pixels" else None)
-
-    grammar = walker
 
     def extends(self, text: str, kind: str | None = None, size: tuple[int, int] | None = None) -> bool:
         """Whether `text` is, or can still grow into, a well-formed answer of this kind."""
@@ -174,11 +175,6 @@ class Codec:
         return hash((self.name, self.space, self.rounding, self.opening))
 
 
-def _run(pending: list, same: list) -> int:
-    """How many of `pending`, from the first, are in `same`."""
-    return next((i for i, p in enumerate(pending) if p not in same), len(pending))
-
-
 def _flat(region: Region) -> list[float]:
     if isinstance(region, Point):
         return [region.x, region.y]
@@ -211,7 +207,7 @@ def program(codec: Codec, size: tuple[int, int] | None) -> Program:
 def _walker(codec: Codec, kind: str | None, size: tuple[int, int] | None) -> Walker:
     if kind not in KINDS:
         raise CodecError("unknown kind of answer", got=repr(kind), expected=", ".join(map(repr, KINDS)))
-    opening, unfinished = re.compile(codec.opening), re.compile(f"(?:{codec.unfinished})$")
+    opening, unfinished = re.compile(codec.opening), re.compile(rf"(?:{codec.unfinished})\Z")
     if kind in (None, "text"):
         return Walker(program(codec, size), opening, unfinished, kind, codec.touch)
     only = {"boxes": "box", "points": "point"}.get(kind, kind)

@@ -88,7 +88,7 @@ class Words:
 
     def write(self, phrase: str) -> str:
         """Characters that would end the phrase or break the line become spaces."""
-        plain = "".join(" " if ord(c) < 32 or (c == "<" and not self.json) else c for c in phrase)
+        plain = "".join(" " if _unwritable(c) or (c == "<" and not self.json) else c for c in phrase)
         return json.dumps(plain, ensure_ascii=False)[1:-1] if self.json else plain
 
     def read(self, spelled: str) -> str:
@@ -96,14 +96,14 @@ class Words:
 
     def may(self, spelled: str, c: str) -> bool:
         """Whether `c` may follow."""
-        if ord(c) < 32 or 0xD800 <= ord(c) < 0xE000:
+        if _unwritable(c):
             return False
         if not self.json:
             return c != "<"
         return c in '"\\/bfnrt' if self._escaped(spelled) else c != '"'
 
     def full(self, spelled: str) -> bool:
-        return not self._escaped(spelled) if self.json else bool(spelled)
+        return not self._escaped(spelled) if self.json else bool(spelled.strip())
 
     @staticmethod
     def _escaped(spelled: str) -> bool:
@@ -141,6 +141,11 @@ class Group:
     kinds: tuple[str, ...]
     tied: bool = False
 
+    @property
+    def shared(self) -> bool:
+        """Whether one phrase stands for all regions of the group (a tag), rather than one in each (a label)."""
+        return self.tied and not any(_holds_words(m) for k in self.kinds for m in marks(self.item, k))
+
 
 Node = Text | Space | Number | Words | Row | Choice | Many | Mark
 NODES = {cls.__name__: cls for cls in (Text, Space, Number, Words, Row, Choice, Many, Mark, Group)}
@@ -169,19 +174,24 @@ def colour(open: str = "[", close: str = "]", comma: str = ",") -> Group:
     return Group(Mark("colour", row(open, *numbers("colour", comma=comma), close)), ("colour",))
 
 
+def _inner(node) -> tuple:
+    """The nodes inside a node."""
+    return getattr(node, "items", None) or ((node.item,) if hasattr(node, "item") else ())
+
+
+def _holds_words(node) -> bool:
+    return isinstance(node, Words) or any(_holds_words(i) for i in _inner(node))
+
+
 def holds_mark(node) -> bool:
-    if isinstance(node, Mark):
-        return True
-    inner = getattr(node, "items", None) or [i for i in (getattr(node, "item", None),) if i]
-    return any(holds_mark(i) for i in inner)
+    return isinstance(node, Mark) or any(holds_mark(i) for i in _inner(node))
 
 
 def marks(node, kind: str) -> list[Mark]:
     """Every Mark of one kind in a grammar."""
     if isinstance(node, Mark):
         return [node] if node.kind == kind else []
-    inner = getattr(node, "items", None) or [i for i in (getattr(node, "item", None),) if i]
-    return [m for i in inner for m in marks(i, kind)]
+    return [m for i in _inner(node) for m in marks(i, kind)]
 
 
 def spelled_numbers(node) -> list[Number]:
@@ -190,8 +200,12 @@ def spelled_numbers(node) -> list[Number]:
         return [node]
     if isinstance(node, Many):
         return spelled_numbers(node.item) * max(1, node.least)
-    inner = getattr(node, "items", None) or [i for i in (getattr(node, "item", None),) if i]
-    return [n for i in inner for n in spelled_numbers(i)]
+    return [n for i in _inner(node) for n in spelled_numbers(i)]
+
+
+def _unwritable(c: str) -> bool:
+    """Control characters and halves of surrogate pairs."""
+    return ord(c) < 32 or 0xD800 <= ord(c) < 0xE000
 
 
 class Writer:

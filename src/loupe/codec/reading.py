@@ -180,7 +180,7 @@ _EXPECTED = {
 
 @lru_cache(maxsize=64)
 def _patterns(codec: Codec) -> tuple[re.Pattern, re.Pattern, re.Pattern]:
-    return re.compile(codec.opening), re.compile(f"(?:{codec.unfinished})$"), re.compile(codec.stretch)
+    return re.compile(codec.opening), re.compile(rf"(?:{codec.unfinished})\Z"), re.compile(codec.stretch)
 
 
 def _value(number, spelled: str) -> float:
