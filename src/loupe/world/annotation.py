@@ -10,9 +10,9 @@ from loupe.image import Image
 from loupe.record import Object, Phrase, Question, Record, Relation, Word
 from loupe.regions import Mask
 from loupe.world import paint, sentences
-from loupe.world.expressions import Referring, sayable
+from loupe.world.expressions import Referring
 from loupe.world.kinds import CLASSES, PARTS
-from loupe.world.predicates import PREDICATES, form
+from loupe.world.predicates import form
 from loupe.world.scene import Scene, generator, make
 
 VOCABULARY = CLASSES + PARTS
@@ -27,7 +27,7 @@ def image_id(split: str, index: int) -> int:
 
 def records(count: int, seed: int, split: str = "train", *, start: int = 0, size: int | tuple[int, int] = 96,
             objects: tuple[int, int] = (1, 6)) -> Iterator[Record]:
-    """`count` pictures of a split with all their annotations, made one by one; picture i is the same for every count."""
+    """`count` pictures of a split with all their annotations, one by one; picture i is the same for every count."""
     for index in range(start, start + count):
         yield record(make(seed, index, split, size, objects))
 
@@ -59,7 +59,7 @@ def _objects(scene: Scene, number: int) -> tuple[list[Object], dict[tuple[int, i
         ids[key] = str(number * ID_STEP + at)
     out = []
     for k, thing in enumerate(scene.things):
-        looks = tuple(getattr(thing, key) for key in sayable(thing))
+        looks = tuple(getattr(thing, key) for key in thing.said)
         out.append(Object(ids[k, -1], thing.box, (thing.name, *thing.kind.synonyms), looks,
                           Mask.from_array(thing.mask), thing.crowd))
     for k, p in parts:
@@ -92,7 +92,7 @@ def _relations(scene: Scene, referring: Referring, ids) -> tuple[Relation, ...]:
         for b in referring.things:
             if a is not b:
                 pair = referring.pair(a, b)
-                found += [(predicate, pair) for predicate in PREDICATES if predicate.strict(pair)]
+                found += [(predicate, pair) for predicate in pair.holding]
     out = []
     at = {id(thing): ids[k, -1] for k, thing in enumerate(scene.things)}
     if found:
@@ -102,7 +102,7 @@ def _relations(scene: Scene, referring: Referring, ids) -> tuple[Relation, ...]:
             predicate, pair = found[k]
             out.append(Relation(at[id(pair.a)], form(predicate, pair, rng), at[id(pair.b)]))
     for k, thing in enumerate(scene.things):
-        for p, part in enumerate(thing.parts):
+        for p in range(len(thing.parts)):
             draw = rng.random()
             if draw < 0.45:
                 out.append(Relation(ids[k, -1], "has" if draw < 0.35 else "with", ids[k, p]))

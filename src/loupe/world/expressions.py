@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from loupe.world.predicates import PREDICATES, Pair, form
+from loupe.world.predicates import Pair, form
 from loupe.world.scene import Part, Scene, Thing
 
 KEYS = ("size", "texture", "colour")  # in the order they are said
@@ -32,11 +32,6 @@ def noun(thing: Thing, keys: tuple[str, ...]) -> str:
     return " ".join([getattr(thing, key) for key in KEYS if key in keys] + [thing.name])
 
 
-def sayable(thing: Thing) -> tuple[str, ...]:
-    """Attributes worth saying: no medium size, no plain texture."""
-    return tuple(key for key in KEYS if getattr(thing, key) not in ("medium", "plain"))
-
-
 def article(words: str) -> str:
     return ("an " if words[0] in "aeiou" else "a ") + words
 
@@ -48,6 +43,7 @@ class Referring:
         self.scene, self.rng, self.side = scene, rng, scene.side
         self.things = [thing for thing in scene.things if not thing.crowd]
         self._pairs: dict[tuple[int, int], Pair] = {}
+        self._fitting: dict[tuple[int, tuple[str, ...]], list[Thing]] = {}
         self.unique = {id(thing): self._unique_keys(thing) for thing in self.things}
 
     def pair(self, a: Thing, b: Thing) -> Pair:
@@ -58,12 +54,15 @@ class Referring:
 
     def fitting(self, thing: Thing, keys: tuple[str, ...]) -> list[Thing]:
         """The things that the thing's noun with `keys` could mean."""
-        return [other for other in self.things if other.name == thing.name
-                and all(getattr(other, key) == getattr(thing, key) for key in keys)]
+        key = id(thing), keys
+        if key not in self._fitting:
+            self._fitting[key] = [other for other in self.things if other.name == thing.name
+                                  and all(getattr(other, key) == getattr(thing, key) for key in keys)]
+        return self._fitting[key]
 
     def _unique_keys(self, thing: Thing) -> list[tuple[str, ...]]:
         """The shortest choices of attributes that leave only this thing."""
-        keys = sayable(thing)
+        keys = thing.said
         for length in range(len(keys) + 1):
             fit = [chosen for chosen in combinations(keys, length) if len(self.fitting(thing, chosen)) == 1]
             if fit:
@@ -80,12 +79,13 @@ class Referring:
 
     def of(self, thing: Thing) -> list[Expression]:
         """Several expressions of different kinds for one whole thing, short ones first."""
-        at = self.scene.things.index(thing)
+        at = thing.layer
         box = thing.box
         if min(box.width, box.height) < MIN_SIDE * self.side:
             return []
         found = self._attributes(thing)[:2]
-        kinds = [self._order(thing), self._size(thing), self._relations(thing, 2), self._special(thing), self._place(thing)]
+        kinds = (self._order(thing), self._size(thing), self._relations(thing, 2), self._special(thing),
+                 self._place(thing))
         limits = (2, 1, 2, 1, 1)
         for some, limit in zip(kinds, limits):
             if some:
@@ -106,7 +106,7 @@ class Referring:
             return []
         chosen = fit[int(self.rng.integers(len(fit)))]
         texts = [noun(thing, chosen)]
-        more = [key for key in sayable(thing) if key not in chosen]
+        more = [key for key in thing.said if key not in chosen]
         if more and self.rng.random() < 0.5:
             texts.append(noun(thing, (*chosen, more[int(self.rng.integers(len(more)))])))
         return [("attribute", text) for text in texts]
@@ -155,20 +155,20 @@ class Referring:
         """The thing by its relation to another that is known by itself."""
         out = []
         anchors = [other for other in self.things if other is not thing and self.unique[id(other)]]
-        self.rng.shuffle(anchors)
-        for anchor in anchors:
+        start = int(self.rng.integers(len(anchors))) if anchors else 0
+        for anchor in anchors[start:] + anchors[:start]:
             pair = self.pair(thing, anchor)
-            holding = [predicate for predicate in PREDICATES if predicate.refers and predicate.strict(pair)]
+            holding = [predicate for predicate in pair.holding if predicate.refers]
             if not holding:
                 continue
             predicate = holding[int(self.rng.integers(len(holding)))]
-            for keys in ((sayable(thing),) if full else ((), ("colour",))):
+            for keys in ((thing.said,) if full else ((), ("colour",))):
                 rivals = [other for other in self.fitting(thing, keys) if other is not thing and other is not anchor]
                 if any(predicate.loose(self.pair(other, anchor)) for other in rivals):
                     continue
                 words = form(predicate, pair, self.rng)
-                other = noun(anchor, sayable(anchor)) if full else self.shortest(anchor)
-                if not full or len(self.fitting(anchor, sayable(anchor))) == 1:
+                other = noun(anchor, anchor.said) if full else self.shortest(anchor)
+                if not full or len(self.fitting(anchor, anchor.said)) == 1:
                     out.append(("relation", f"{noun(thing, keys)} {words} the {other}"))
                 break
             if len(out) >= limit:
@@ -180,11 +180,12 @@ class Referring:
         rivals = [other for other in self.fitting(thing, ()) if other is not thing]
         if thing.word:
             if all(other.word != thing.word for other in rivals):
-                return [("word", f"{thing.name} that says {thing.word}"), ("word", f"{thing.name} with the word {thing.word}")]
+                return [("word", f"{thing.name} {words} {thing.word}") for words in ("that says", "with the word")]
             return []
         out = []
         for part in thing.parts:
-            if not part.side and all(part.colour != p.colour for other in rivals for p in other.parts if p.name == part.name):
+            same = [p for other in rivals for p in other.parts if p.name == part.name]
+            if not part.side and all(part.colour != p.colour for p in same):
                 plural = part.name.endswith("s")
                 words = f"{part.colour} {part.name}"
                 out.append(("part", f"{thing.name} with {words if plural else article(words)}"))
@@ -201,7 +202,7 @@ class Referring:
     def _sentences(self, thing: Thing) -> list[tuple[str, str]]:
         """Longer wordings, as people write when nobody waits for the answer."""
         out = [("sentence", article(text)) for _, text in self._relations(thing, 1, full=True)]
-        keys = sayable(thing)
+        keys = thing.said
         if len(self.fitting(thing, keys)) == 1:
             rest = [key for key in keys if key != "texture"]
             if "texture" in keys:
@@ -227,7 +228,7 @@ class Referring:
             out.append(part.name)
         elif all(other.colour != part.colour for other in rivals):
             out.append(f"{part.colour} {part.name}")
-        return [Expression(text, "part", self.scene.things.index(thing), index) for text in out]
+        return [Expression(text, "part", thing.layer, index) for text in out]
 
 
 def in_corner(thing: Thing, scene: Scene, where: str, reach: float) -> bool:

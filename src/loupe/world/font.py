@@ -34,11 +34,11 @@ Z ##### ....# ...#. ..#.. .#... #.... #####
 """
 
 HEIGHT = 7
-GLYPHS = {line[0]: np.array([[c == "#" for c in row] for row in line.split()[1:]]) for line in _ROWS.split("\n") if line}
+GLYPHS = {line[0]: np.array([[c == "#" for c in row] for row in line.split()[1:]]) for line in _ROWS.split("\n")[1:-1]}
 
 # Words short enough for a sign of a miniature picture.
-WORDS = ("GO", "NO", "UP", "TEA", "BUS", "ZOO", "OFF", "WET", "ICE", "ART", "FUN", "TOP", "STOP", "EXIT", "OPEN", "CAFE",
-         "TAXI", "SALE", "BANK", "PARK", "FOOD", "SLOW", "HOTEL", "PIZZA", "BOOKS", "MILK")
+WORDS = ("GO", "NO", "UP", "TEA", "BUS", "ZOO", "OFF", "WET", "ICE", "ART", "FUN", "TOP", "STOP", "EXIT", "OPEN",
+         "CAFE", "TAXI", "SALE", "BANK", "PARK", "FOOD", "SLOW", "HOTEL", "PIZZA", "BOOKS", "MILK")
 
 
 def width(word: str, scale: int = 1) -> int:

@@ -40,12 +40,16 @@ class Sprite:
 
 def shade(colour: str, rng: np.random.Generator) -> np.ndarray:
     """One of a colour's near shades, float32 [3]."""
-    return np.clip(np.asarray(COLOURS[colour], np.float32) + rng.integers(-JITTER, JITTER + 1, 3), 0, 255).astype(np.float32)
+    near = np.asarray(COLOURS[colour], np.float32) + rng.integers(-JITTER, JITTER + 1, 3)
+    return np.minimum(np.maximum(near, 0), 255).astype(np.float32)
 
 
-def _second_tone(rgb: np.ndarray) -> np.ndarray:
-    light = rgb @ np.float32([0.3, 0.59, 0.11])
-    return rgb * 0.35 + (160 if light < 130 else 0)
+def _tones(rgb: np.ndarray) -> np.ndarray:
+    """Float32 [3, 3]: the colour, its rim, the second tone of its textures."""
+    red, green, blue = rgb.tolist()
+    lift = 160 if 0.3 * red + 0.59 * green + 0.11 * blue < 130 else 0
+    rim = rgb * 0.45 if max(red, green, blue) > 60 else rgb + 70
+    return np.stack([rgb, rim, rgb * 0.35 + lift]).astype(np.float32)
 
 
 def _texture(name: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
@@ -59,31 +63,28 @@ def _texture(name: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarr
     return ((x // step) + (y // step)) % 2 < 1
 
 
-def sprite(kind: Kind, radius: float, colours: dict[str, np.ndarray], texture: str, angle: float = 0.0, flip: bool = False,
-           word: str = "", scale: int = 1, shift: tuple[float, float] = (0.0, 0.0)) -> Sprite:
+def sprite(kind: Kind, radius: float, colours: dict[str, np.ndarray], texture: str, angle: float = 0.0,
+           flip: bool = False, word: str = "", scale: int = 1, shift: tuple[float, float] = (0.0, 0.0)) -> Sprite:
     """Draw one thing; `colours` gives the shade of every leaf's colour name, `shift` moves it by parts of a pixel."""
     half = math.ceil(radius * (1.42 if angle else 1.05)) + 2
     line = np.arange(-half, half, dtype=np.float32) + np.float32(0.5)
-    x, y = np.broadcast_arrays(line[None] - np.float32(shift[0]), line[:, None] - np.float32(shift[1]))
-    u, v = x / np.float32(radius), y / np.float32(radius)
+    u = (line[None] - np.float32(shift[0])) / np.float32(radius)  # [1, w]
+    v = (line[:, None] - np.float32(shift[1])) / np.float32(radius)  # [h, 1]
     if angle:
         cos, sin = np.float32(math.cos(angle)), np.float32(math.sin(angle))
         u, v = cos * u + sin * v, cos * v - sin * u
     if flip:
         u = -u
-    owner = np.full(u.shape, -1, np.int8)
-    cover = np.zeros(u.shape, np.float32)
-    paint = np.zeros((*u.shape, 3), np.float32)
+    owner = np.full((2 * half, 2 * half), -1, np.int8)
+    cover = np.zeros(owner.shape, np.float32)
+    paint = np.zeros((*owner.shape, 3), np.float32)
     for index, leaf in enumerate(kind.leaves):
         depth = leaf.outline(u, v) * np.float32(radius)
-        alpha = np.clip(0.5 - depth, 0, 1)
-        rgb = colours[leaf.colour]
-        tone = np.broadcast_to(rgb, paint.shape)
+        alpha = np.maximum(np.minimum(np.float32(0.5) - depth, 1), 0)
+        tone = (depth > -1).astype(np.intp)  # 0 inside, 1 the rim, 2 the texture's second tone
         if leaf.textured and texture != "plain":
-            tone = np.where(_texture(texture, u * radius, v * radius, radius)[..., None], _second_tone(rgb), rgb)
-        rim = rgb * np.float32(0.45) if rgb.max() > 60 else rgb + np.float32(70)
-        tone = np.where((depth > -1.0)[..., None], rim, tone)
-        paint += alpha[..., None] * (tone - paint)
+            tone[_texture(texture, u * radius, v * radius, radius) & (tone == 0)] = 2
+        paint += alpha[..., None] * (_tones(colours[leaf.colour]).take(tone, axis=0) - paint)
         cover += alpha * (1 - cover)
         owner[depth <= 0] = index
     word_box = _print(word, scale, kind, radius, half, paint, owner, colours["main"]) if word else None
@@ -135,8 +136,8 @@ def ground(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
         horizon = int(height * rng.uniform(0.35, 0.75))
         canvas[:horizon], canvas[horizon:] = tones[0], tones[1]
         canvas += np.linspace(-14, 14, height, dtype=np.float32)[:, None, None]
-    canvas = canvas + rng.normal(0, rng.uniform(1.5, 6), (height, width, 1)).astype(np.float32)
-    return canvas
+    grain = rng.standard_normal((height, width, 1), np.float32)
+    return canvas + grain * np.float32(rng.uniform(1.5, 6))
 
 
 def _gradient(width, height, start, end, rng) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What can be true between two things, by geometry alone, and the words for it.
 
 Every predicate has a strict reading (it is said) and a loose one (somebody might say it): an expression that uses a
-predicate is only written when no rival fulfils even the loose reading. Lengths are shares of the picture's shorter side.
+predicate is only written when no rival fulfils even the loose one. Lengths are shares of the picture's shorter side.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Pair:
         self.dy = ((q.y1 + q.y2) - (p.y1 + p.y2)) / 2 / side
         self.gap = math.hypot(max(q.x1 - p.x2, p.x1 - q.x2, 0), max(q.y1 - p.y2, p.y1 - q.y2, 0)) / side
         self.pixel = 1 / side
-        self.front = scene.things.index(a) > scene.things.index(b)
+        self.front = a.layer > b.layer
 
     @cached_property
     def overlap(self) -> float:
@@ -68,6 +68,11 @@ class Pair:
         wide[:, 1:] |= grown[:, :-1]
         wide[:, :-1] |= grown[:, 1:]
         return bool((wide & b).any())
+
+    @cached_property
+    def holding(self) -> list[Predicate]:
+        """The predicates whose strict reading is true of a and b."""
+        return [predicate for predicate in PREDICATES if predicate.strict(self)]
 
 
 Test = Callable[[Pair], bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Thing:
     x: int  # of the sprite's window in the picture
     y: int
     count: int = 1  # more than one: a crowd
+    layer: int = 0  # position in scene.things
     first: int = 0  # id of its first leaf in the id map
     mask: np.ndarray = field(default=None, repr=False)  # bool [height, width], visible pixels
     whole: np.ndarray = field(default=None, repr=False)  # bool [height, width], with what others cover
@@ -61,6 +63,11 @@ class Thing:
     @property
     def name(self) -> str:
         return self.kind.name
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """Attributes worth saying, in the order they are said: no medium size, no plain texture."""
+        return tuple(key for key in ("size", "texture", "colour") if getattr(self, key) not in ("medium", "plain"))
 
     @property
     def crowd(self) -> bool:
@@ -108,7 +115,8 @@ def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int
     for thing in stage.things:
         _lay(canvas, thing)
     pixels = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
-    for thing in stage.things:
+    for layer, thing in enumerate(stage.things):
+        thing.layer = layer
         _measure(thing, stage.ids)
     return Scene(width, height, seed, split, index, tuple(stage.things), pixels, stage.ids)
 
@@ -167,7 +175,9 @@ class _Stage:
         angle, touch = rng.uniform(0, 2 * math.pi), rng.random() < 0.4
         reach = 1.0 if touch else rng.uniform(0.55, 0.9)
         dx, dy = math.cos(angle), math.sin(angle)
+        x = y = 0
         for step in range(14):
+            before = x, y
             far = reach * (1.15 - 0.06 * step if touch else 1)
             x = round((x1 + x2 - wide) / 2 + dx * far * (x2 - x1 + wide) / 2)
             y = round((y1 + y2 - high) / 2 + dy * far * (y2 - y1 + high) / 2)
@@ -175,7 +185,6 @@ class _Stage:
                 break
             if step and self._hits(x, y, inside):
                 return (*before, False)
-            before = x, y
         return x, y, False
 
     def _hits(self, x: int, y: int, inside: np.ndarray) -> bool:
@@ -194,24 +203,20 @@ class _Stage:
         after = self.ids.copy()
         after[y:y + high, x:x + wide][inside] = -1
         left = np.bincount(after.ravel() + 1, minlength=self.full + 1)[1:]
+        now = np.bincount(self.ids.ravel() + 1, minlength=self.full + 1)[1:]
         for thing in self.things:
             counts = thing.sprite.counts
             mine = left[thing.first:thing.first + len(counts)]
-            if (mine == (now := self._now(thing))).all():
+            if (mine == now[thing.first:thing.first + len(counts)]).all():
                 continue
             if thing.crowd or mine[-1] < counts[-1] or mine.sum() < MIN_SEEN * counts.sum():
                 return False
-            if any(m < MIN_SEEN * c for m, c, leaf in zip(mine, counts, thing.kind.leaves) if leaf.part or m != now.sum()):
-                if thing.kind.composed:
-                    return False
+            if thing.kind.composed and (mine < MIN_SEEN * counts).any():
+                return False
             seen = (after >= thing.first) & (after < thing.first + len(counts))
             if min(np.ptp(np.flatnonzero(seen.any(0))), np.ptp(np.flatnonzero(seen.any(1)))) + 1 < MIN_SIDE * self.side:
                 return False
         return True
-
-    def _now(self, thing: Thing) -> np.ndarray:
-        leaves = len(thing.sprite.counts)
-        return np.bincount(self.ids.ravel() + 1, minlength=self.full + 1)[1 + thing.first:1 + thing.first + leaves]
 
 
 def _choose(rng: np.random.Generator, options):
@@ -241,7 +246,7 @@ def _thing(stage: _Stage, wanted: int, shrink: bool, rng: np.random.Generator) -
         colour = _choose(rng, list(COLOURS))
     textured = any(leaf.textured for leaf in kind.leaves)
     texture = _choose(rng, TEXTURES[1:]) if textured and rng.random() < 0.45 else "plain"
-    second = _other(rng, list(COLOURS), colour, "black") if kind.name != "car" else _other(rng, ("cyan", "white", "black"), colour)
+    second = _other(rng, ("cyan", "white", "yellow") if kind.name == "car" else list(COLOURS), colour, "black")
     third = _choose(rng, SKIN) if kind.name == "person" else _other(rng, list(COLOURS), colour, second, "white")
     word, scale = _word(kind, radius, stage.side, rng)
     return _painted(kind, radius, colour, size, "plain" if word else texture, second, third, word, scale, rng)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from loupe.regions import Box
-from loupe.world.expressions import Referring, article, noun, place, sayable
+from loupe.world.expressions import Referring, article, noun, place
 from loupe.world.kinds import CLASSES, KINDS
 from loupe.world.paint import COLOURS
-from loupe.world.predicates import PREDICATES, form
+from loupe.world.predicates import form
 from loupe.world.scene import Scene, Thing
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -26,8 +26,8 @@ def counted(things: list[Thing]) -> str:
     """Things of one class as words: "two red circles", "a striped blue star"."""
     first = things[0]
     if len(things) == 1:
-        return article(noun(first, sayable(first)))
-    common = [key for key in ("size", "colour") if key in sayable(first)
+        return article(noun(first, first.said))
+    common = [key for key in ("size", "colour") if key in first.said
               and len({getattr(thing, key) for thing in things}) == 1]
     return " ".join([number(len(things)), *(getattr(first, key) for key in common), first.kind.many])
 
@@ -51,7 +51,7 @@ def descriptions(scene: Scene, referring: Referring) -> list[tuple[str, Box, Thi
     """(words, box, the thing meant where it is one)."""
     rng, out = referring.rng, []
     for thing in referring.things:
-        out.append((article(noun(thing, sayable(thing))), thing.box, thing))
+        out.append((article(noun(thing, thing.said)), thing.box, thing))
         for part in thing.parts:
             if rng.random() < 0.3 and min(part.box.width, part.box.height) >= 6 / 96 * scene.side:
                 be = "are" if part.name.endswith("s") else "is"
@@ -59,7 +59,8 @@ def descriptions(scene: Scene, referring: Referring) -> list[tuple[str, Box, Thi
         if thing.word:
             out.append((f"the word {thing.word} on {article(thing.colour)} {thing.name}", thing.word_box, None))
     for a, b, words in _held(scene, referring, limit=max(1, len(referring.things) - 1)):
-        out.append((f"{article(noun(a, sayable(a)))} {words} {article(noun(b, sayable(b)))}", union(a.box, b.box), None))
+        text = f"{article(noun(a, a.said))} {words} {article(noun(b, b.said))}"
+        out.append((text, union(a.box, b.box), None))
     for group in by_class(referring.things).values():
         if len(group) > 1:
             out.append((counted(group), union(*(thing.box for thing in group)), None))
@@ -74,9 +75,11 @@ def _held(scene: Scene, referring: Referring, limit: int) -> list[tuple[Thing, T
     for k in range(len(things) - 1):
         a, b = things[order[k]], things[order[k + 1]]
         pair = referring.pair(a, b)
-        holding = [predicate for predicate in PREDICATES if predicate.refers and predicate.strict(pair)]
+        holding = [predicate for predicate in pair.holding if predicate.refers]
         if holding and len(out) < limit:
-            out.append((a, b, form(holding[int(rng.integers(len(holding)))], pair, rng)))
+            weights = np.array([predicate.weight for predicate in holding])
+            chosen = holding[int(rng.choice(len(holding), p=weights / weights.sum()))]
+            out.append((a, b, form(chosen, pair, rng)))
     return out
 
 
@@ -90,18 +93,18 @@ def captions(scene: Scene, referring: Referring) -> list[str]:
     out = [listed]
     if len(things) == 1 and not crowds:
         thing = things[0]
-        out.append(f"{article(noun(thing, sayable(thing)))} {place(thing, scene)}")
+        out.append(f"{article(noun(thing, thing.said))} {place(thing, scene)}")
     else:
         plain = joined([article(g[0].name) if len(g) == 1 else f"{number(len(g))} {g[0].kind.many}" for g in groups])
         out.append(f"there {'is' if len(groups[0]) == 1 else 'are'} {plain} in this picture")
     for a, b, words in _held(scene, referring, 1):
         rest = len(things) - 2
         tail = f", and {number(rest)} more thing{'s' if rest > 1 else ''}" if rest else ""
-        out.append(f"{article(noun(a, sayable(a)))} {words} {article(noun(b, sayable(b)))}{tail}")
+        out.append(f"{article(noun(a, a.said))} {words} {article(noun(b, b.said))}{tail}")
     written = [thing for thing in things if thing.word]
     if written:
         thing = written[int(rng.integers(len(written)))]
-        out.append(f"{article(noun(thing, sayable(thing)))} that says {thing.word}")
+        out.append(f"{article(noun(thing, thing.said))} that says {thing.word}")
     return [text[0].upper() + text[1:] + "." for text in out]
 
 
@@ -144,7 +147,7 @@ def _about(thing: Thing, referring: Referring) -> list[tuple[str, str]]:
                 out.append((f"What colour {verb} the {part.name} of the {name}?", part.colour))
         textured = any(leaf.textured for leaf in thing.kind.leaves) and not thing.word
         if textured and rng.random() < 0.5:
-            out.append((f"Is the {name} {'plain, striped, dotted or checked'}?", thing.texture))
+            out.append((f"Is the {name} plain, striped, dotted or checked?", thing.texture))
     same = [other for other in referring.things if other.colour == thing.colour]
     if len(same) == 1 and rng.random() < 0.5:
         out.append((f"Which thing is {thing.colour}?", thing.name))
@@ -154,10 +157,8 @@ def _about(thing: Thing, referring: Referring) -> list[tuple[str, str]]:
         out.append((f"How many {colour} things are there?", str(count)))
     for other in referring.things:
         pair = referring.pair(thing, other) if other is not thing else None
-        if pair and referring.unique[id(other)] and rng.random() < 0.4:
-            horizontal = abs(pair.dx) > max(0.1, abs(pair.dy))
-            if horizontal:
-                side = "left" if pair.dx > 0 else "right"
-                out.append((f"Is the {referring.shortest(thing)} left or right of the {referring.shortest(other)}?", side))
-                break
+        if pair and abs(pair.dx) > max(0.1, abs(pair.dy)) and referring.unique[id(other)] and rng.random() < 0.4:
+            a, b = referring.shortest(thing), referring.shortest(other)
+            out.append((f"Is the {a} left or right of the {b}?", "left" if pair.dx > 0 else "right"))
+            break
     return out
