@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ class Parsed:
 
     parts: tuple[str | Found | Colour, ...]
     problems: tuple[Problem, ...] = ()
+    spans: tuple[tuple[int, int], ...] = field(default=(), compare=False)  # in the text, of each part that is no str
 
 
 class Match(NamedTuple):
@@ -45,6 +46,7 @@ class _Reading:
         self.opening, self.unfinished, self.stretch = _patterns(codec)
         self.parts: list[str | Found | Colour] = []
         self.problems: list[Problem] = []
+        self.spans: list[tuple[int, int]] = []
 
     def run(self) -> Parsed:
         at = 0
@@ -59,7 +61,7 @@ class _Reading:
             at = self._region(start)
         if self.parts and self.parts[-1] == "":
             self.parts.pop()
-        return Parsed(tuple(self.parts), tuple(self.problems))
+        return Parsed(tuple(self.parts), tuple(self.problems), tuple(self.spans))
 
     def _next(self, at: int) -> int:
         """Where the next region, or a broken one, begins."""
@@ -102,6 +104,7 @@ class _Reading:
         for read in reads:
             steps = [n.read(s) for n, s in zip(read.spelling, read.numbers)]
             self.parts.append(self._value(read, [float(k) for k in steps]))
+            self.spans.append((read.start, read.end))
 
     def _member(self, read: Read, bent: bool) -> None:
         """One region of a leniently read group: kept if it is exactly spelled, else a Problem with its repair."""
