@@ -8,8 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loupe.evals.page import Html, Spot, card, cards, chip, framed_table, join, picture, row, swatch, tag, text
+from loupe.evals.metrics import measure
+from loupe.evals.page import (
+    Html,
+    Spot,
+    card,
+    cards,
+    chip,
+    framed_table,
+    join,
+    legend,
+    next_step,
+    page,
+    picture,
+    row,
+    section,
+    swatch,
+    table,
+    tag,
+    text,
+)
+from loupe.evals.predictions import Prediction
+from loupe.evals.table import cell
 from loupe.image import Image
+from loupe.plain import Roots
 from loupe.regions import Box, Colour, Mask, Point, Polygon, Region, iou
 from loupe.sample import Answer, Found, ImageMark, Regions
 
@@ -38,6 +60,56 @@ class Score:
     count: int
     unreadable: int = 0
     strong: bool = False  # the model, as opposed to a baseline
+
+
+def evaluation_page(results: Sequence, model: str, roots: Roots = None, *, title: str = "", lead: str = "",
+                    before: Sequence = (), after: Sequence = (), shown: int = 12, then: Sequence[str] = ()) -> Html:
+    """A report on benchmark results (`evals.runner.Result`) of one model and of baselines beside it.
+
+    shown: questions on the page per benchmark. then: a sentence and the commands to run next.
+    """
+    names = list(dict.fromkeys(r.benchmark for r in results))
+    ordered = [r for name in names for r in results if r.benchmark == name]
+    own = [r for r in ordered if r.model == model]
+    whole = section("Scores", scores(score_lines(ordered, model)),
+                    note="Unreadable answers count as wrong. Baselines never look at the picture.")
+    answers = [answers_section(r, roots, shown) for r in own]
+    figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures], (r.benchmark, "value", "N")) for r in own]
+    last = [section("What to run next", next_step(then[0], *then[1:]))] if then else []
+    return page(title or f"{model}: {', '.join(names)}", *before, whole, *answers, *after,
+                section("Every figure", *figures) if figures else "", *last, lead=lead)
+
+
+def answers_section(result, roots: Roots = None, shown: int = 12) -> Html:
+    """Cards of some questions of one result."""
+    note = f"{min(shown, result.count)} of {result.count} questions, evenly spread over the file, not chosen by result."
+    return section(f"Answers: {result.benchmark}", legend("true", "predicted", "asked"),
+                   cases(case_of(p, result.metric, roots) for p in spread(result.predictions, shown)), note=note)
+
+
+def score_lines(results: Sequence, model: str) -> list[Score]:
+    """The first figure of each result as a line of the score table; the model's own lines stand out."""
+    out = []
+    for r in results:
+        f = r.scores.main
+        known = f.low is not None
+        out.append(Score(f"{r.benchmark}: {f.name}", r.model, f.value, f.low if known else f.value,
+                         f.high if known else f.value, r.count, r.scores.unread, r.model == model))
+    return out
+
+
+def case_of(prediction: Prediction, metric: str, roots: Roots = None) -> Case:
+    judged = measure(metric, [prediction])
+    right = (judged["all and only"] if metric == "boxes" else judged.main.value) >= 0.5
+    truth = prediction.regions or ("none" if metric == "boxes" else ", ".join(prediction.texts[:3])) or None
+    return Case(prediction.pictures(roots)[0], prediction.question, prediction.answer, truth, right)
+
+
+def spread(predictions: Sequence[Prediction], count: int) -> list[Prediction]:
+    """Up to `count` of them, evenly over the list, each picture once where there are enough."""
+    firsts = list({str(p.images): p for p in reversed(predictions)}.values())[::-1]
+    pool = firsts if len(firsts) >= count else list(predictions)
+    return [pool[int(i * len(pool) / count)] for i in range(count)] if len(pool) > count else pool
 
 
 def cases(many: Iterable[Case]) -> Html:
