@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from handmade import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
 
 from loupe.errors import ConfigError
 from loupe.record import Object, Phrase
 from loupe.regions import Box
 from loupe.sample import Regions, Sample, assistant, user
 from loupe.tasks import TASKS, question, task
+from tests.handmade import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
 
 
 def asked(name, record=None, **options) -> dict:

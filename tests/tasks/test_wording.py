@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from handmade import kitchen
 
 from loupe.errors import ConfigError, FileError
 from loupe.regions import Box
 from loupe.sample import Regions, user
 from loupe.tasks import TASKS, question, task
 from loupe.tasks.wording import BUILT_IN, Wording, file_name
+from tests.handmade import kitchen
 
 KINDS = [(name, kind) for name in TASKS for kind in task(name).placeholders]
 

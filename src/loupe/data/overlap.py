@@ -20,16 +20,16 @@ Key = tuple[str, object]
 
 
 def keys(record: Record, by_content: bool = False) -> frozenset[Key]:
-    """What tells this picture: ("coco", id), ("file", name), ("bytes", hash)."""
+    """What tells this picture: ("coco", id), else ("file", name); ("bytes", hash) if asked for."""
     found: set[Key] = set()
+    path = record.image.path
+    named = _COCO.match(path.stem) if path is not None else None
     if record.extra.get("coco_id") is not None:
         found.add(("coco", int(record.extra["coco_id"])))
-    if record.image.path is not None:
-        named = _COCO.match(record.image.path.stem)
-        if named:
-            found.add(("coco", int(named[1])))
-        elif len(record.image.path.stem) >= LONG:
-            found.add(("file", record.image.path.name))
+    elif named:
+        found.add(("coco", int(named[1])))
+    elif path is not None and len(path.stem) >= LONG:
+        found.add(("file", path.name))
     if by_content:
         found.add(("bytes", record.image.content_hash))
     return frozenset(found)
