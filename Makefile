@@ -50,7 +50,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@if $(BIN) $(HAS_TORCH) 2>/dev/null; then grep -v '^torch==' constraints.txt > build/constraints.txt; \
 		else cp constraints.txt build/constraints.txt; fi
 	@echo "installing loupe and what it needs (about a minute, once)"
-	@$(BIN) -m pip install -q --disable-pip-version-check -e ".[dev]" -c build/constraints.txt
+	@$(BIN) -m pip install -qq --disable-pip-version-check -e ".[dev]" -c build/constraints.txt
 	@touch $@
 
 clean:

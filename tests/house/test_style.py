@@ -14,8 +14,8 @@ SOURCE = ROOT / "src" / "loupe"
 FILES = sorted(SOURCE.rglob("*.py"))
 BANNED_NAMES = re.compile(r"^(utils?|helpers?|common|misc|managers?|stuff)$")
 # paths of one machine, private addresses and registries' hosts have no place in the repository
-PRIVATE = re.compile(r"(/work/|/root/|/home/[a-z]|/Users/|/opt/wheels|/tmp/[a-z]|\b10\.\d+\.\d+\.\d+|\b192\.168\.|\.internal\b"
-                     r"|files\.pythonhosted|//pypi\.)")
+PRIVATE = re.compile(r"/work/|/root/|/home/[a-z]|/Users/|/opt/wheels|/tmp/[a-z]|\b10\.\d+\.\d+\.\d+|\b192\.168\."
+                     r"|\.internal\b|files\.pythonhosted|//pypi\.")
 
 
 def tracked() -> list[Path]:
