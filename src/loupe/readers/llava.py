@@ -92,7 +92,8 @@ class Llava(Reader):
         name = self._names[number]
         image = self._image(coco_names(name))
         width, height = image.size
-        entries = [e for e in self._entries[number] if isinstance(e, dict) and e.get("image") == name]
+        entries = [e for e in self._entries[number] if isinstance(e, dict) and e.get("image") == name
+                   and isinstance(e.get("conversations"), list)]
         match = _digits.match(PurePosixPath(name).stem)
         return Record(image, width, height, name, self.source, self.split,
                       extra={"coco_id": int(match[1])} if match else {}, **self._said(entries, note))

@@ -82,6 +82,7 @@ def usual_folders(root: Path, splits: Sequence[str], dataset: Sequence[str] = ()
 
     `dataset` names neighbours whose pictures this one shares (RefCOCO's lie in "coco").
     """
+    root = root.absolute()
     bases = [root]
     for up in (root.parent, root.parent.parent):
         bases += [up / name for name in dataset] + [up]

@@ -89,7 +89,8 @@ class Stream:
             return
         while True:
             self._peek()
-            key = self._value().value
+            piece = self._value()
+            key = piece.value if piece.raw.isascii() else piece.read()
             if not isinstance(key, str) or self._peek() != ":":
                 raise self._wrong(repr(self._peek()), "a name and a colon")
             self._at += 1
@@ -139,10 +140,11 @@ class Stream:
                 if end < len(self._text) or self._ended:
                     break
             except json.JSONDecodeError as error:
-                cut = error.msg.startswith("Unterminated string") or error.pos > len(self._text) - 32
+                unclosed = error.msg.startswith("Unterminated string")
+                cut = unclosed or error.pos > len(self._text) - 32
                 if self._ended or not cut:
                     at = self._start + min(error.pos, len(self._text))
-                    ends = self._ended and cut
+                    ends = unclosed or error.pos > len(self._text) - 6
                     raise FileError("annotation file is cut off" if ends else "annotation file is not JSON",
                                     got=f"{error.msg[0].lower()}{error.msg[1:]} at byte {at}",
                                     expected="an array or object to its closing bracket" if ends else None,
