@@ -49,7 +49,6 @@ class PlainDialogue:
     name: str = "plain"
     stop: str = "<end>"
     tokens: tuple[str, ...] = ("<end>",)
-    bos: bool = False
 
     def spec(self) -> dict:
         return {"name": self.name, "stop": self.stop}

@@ -46,7 +46,6 @@ class Encoder:
         self._scale = (1.0 / std).astype(np.float32)
         self._shift = (np.asarray(vision.mean, np.float32) * 255.0 / std).astype(np.float32)
         self.stop: tuple[int, ...] = tuple(self._encode_texts([dialogue.stop.strip()])[0].ids)  # ids that end an answer
-        self._begin = (tokenizer.bos_token_id,) if dialogue.bos and tokenizer.bos_token_id is not None else ()
 
     # pictures
 
@@ -101,7 +100,7 @@ class Encoder:
 
     def _prefix(self, segments: tuple) -> tuple[int, ...]:
         if segments not in self._prefixes:
-            self._prefixes[segments] = self._begin + self._tokenise([segments])[0][0]
+            self._prefixes[segments] = self._tokenise([segments])[0][0]
         return self._prefixes[segments]
 
     def _encode_texts(self, texts: list[str]):
