@@ -128,7 +128,8 @@ class Referring:
                     continue
                 if k in (0, len(line) - 1):
                     edge, where = (first, begin) if k == 0 else (last, end)
-                    out += [("order", f"{edge} {name}"), ("order", f"{name} furthest to the {where}")]
+                    out += [("order", f"{edge} {name}"),
+                            ("order", f"{name} {'nearest the' if axis else 'furthest to the'} {where}")]
                     if len(line) == 2:
                         out += [("order", f"{where} {name}"), ("order", f"{name} on the {where}")]
                 if len(line) > 2 and min(gaps) >= MARGIN * self.side:

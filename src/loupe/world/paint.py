@@ -58,8 +58,8 @@ def _texture(name: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarr
     if name == "striped":
         return (x + y) % (1.4 * step) < 0.62 * step
     if name == "dotted":
-        step *= 1.15
-        return np.hypot(x % step - step / 2, y % step - step / 2) < 0.31 * step
+        step = max(5.5, radius / 2.1)
+        return np.hypot(x % step - step / 2, y % step - step / 2) < 0.28 * step
     return ((x // step) + (y // step)) % 2 < 1
 
 
@@ -88,7 +88,7 @@ def sprite(kind: Kind, radius: float, colours: dict[str, np.ndarray], texture: s
         cover += alpha * (1 - cover)
         owner[depth <= 0] = index
     word_box = _print(word, scale, kind, radius, half, paint, owner, colours["main"]) if word else None
-    owner[cover < 0.5] = -1
+    owner[(owner < 0) & (cover >= 0.5)] = 0
     solid = owner >= 0
     if kind.solid is not None:
         solid = solid | (kind.solid(u, v) < 0)
@@ -129,7 +129,7 @@ def ground(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
             canvas[max(0, y - h // 2):y + h // 2, max(0, x - w // 2):x + w // 2] = tone * 0.6 + tones[0] * 0.4
     elif style == 2:
         cells = rng.integers(5, 12)
-        small = np.clip(tones[0] + rng.normal(0, 17, (cells, cells, 3)), 60, 235).astype(np.uint8)
+        small = np.clip(tones[0] + rng.normal(0, 13, (cells, cells, 3)), 60, 235).astype(np.uint8)
         canvas = np.asarray(Pillow.fromarray(small).resize((width, height), Pillow.Resampling.BICUBIC), np.float32)
     else:
         canvas = np.empty((height, width, 3), np.float32)

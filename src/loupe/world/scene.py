@@ -22,6 +22,7 @@ MIN_SIDE = 8 / 96  # of a visible thing's box, share of the shorter side
 MIN_SEEN = 0.5  # share of every thing and part that stays visible
 COMPOSED_SHARE, TWIN_SHARE, NEAR_SHARE, WORD_SHARE, CROWD_SHARE = 0.32, 0.45, 0.45, 0.35, 0.04
 TRIES = 14
+ROOMY = ("circle", "square", "heart")  # wide enough to show a texture when small
 
 
 @dataclass(eq=False)
@@ -245,6 +246,8 @@ def _thing(stage: _Stage, wanted: int, shrink: bool, rng: np.random.Generator) -
     else:
         colour = _choose(rng, list(COLOURS))
     textured = any(leaf.textured for leaf in kind.leaves)
+    if size == "small" and kind.name not in ROOMY:
+        textured = False
     texture = _choose(rng, TEXTURES[1:]) if textured and rng.random() < 0.45 else "plain"
     second = _other(rng, ("cyan", "white", "yellow") if kind.name == "car" else list(COLOURS), colour, "black")
     third = _choose(rng, SKIN) if kind.name == "person" else _other(rng, list(COLOURS), colour, second, "white")

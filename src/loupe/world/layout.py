@@ -1,0 +1,238 @@
+"""The world as a folder of data sets in their published layouts, written in parts, so that a stop loses little."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from loupe.errors import ConfigError, FileError
+from loupe.record import Record
+from loupe.world.annotation import records
+from loupe.world.kinds import CLASSES, KINDS
+from loupe.writers import files
+from loupe.writers.coco import Coco, CocoCaptions, Objects365, categories_of
+from loupe.writers.llava import Llava
+from loupe.writers.oddities import Oddities
+from loupe.writers.refer import DATASETS, SPLITS, Refer
+from loupe.writers.visual_genome import VisualGenome
+
+RELEASE = 1  # raised whenever the same settings would give other files
+PART = 100  # pictures made and written at a time
+SETTINGS, COUNTS, README, PARTS = "world.json", "counts.json", "README.txt", ".parts"
+FOLDERS = {"train": "train2017", "val": "val2017"}
+BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
+CATEGORIES = categories_of(CLASSES, {name: kind.group for name, kind in KINDS.items()})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every byte of the folder."""
+
+    images: int
+    val: int
+    seed: int
+    size: int = 96
+    oddities: float = 0.02
+    release: int = RELEASE
+
+    def __post_init__(self):
+        if self.images < 1 or self.val < 0 or self.seed < 0:
+            raise ConfigError("the world needs pictures", got=f"{self.images} to train, {self.val} held out, "
+                              f"seed {self.seed}", expected="1 or more, 0 or more, 0 or more")
+        if not 0 <= self.oddities <= 1 or self.size < 64:
+            raise ConfigError("the world cannot be written so", got=f"size {self.size}, oddities {self.oddities}",
+                              expected="a size of 64 or more, oddities from 0 to 1")
+
+
+def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *, size: int = 96,
+          oddities: float = 0.02, workers: int = 1) -> dict[str, int]:
+    """Write `images` training and `val` held-out pictures (a tenth, where not said) with every annotation file.
+
+    Returns the number of expressions of each referring benchmark. The bytes depend on the settings alone, not on
+    `workers`; a run that was stopped goes on where it was, one that is complete returns at once.
+    """
+    settings = Settings(images, max(20, images // 10) if val is None else val, seed, size, oddities)
+    out = Path(out)
+    if _begin(out, settings):
+        return json.loads((out / COUNTS).read_text("utf-8"))
+    jobs = [(split, start, min(PART, count - start)) for split, count in (("train", images), ("val", settings.val))
+            for start in range(0, count, PART)]
+    folders = [out / PARTS / f"{split}-{start:09d}" for split, start, _ in jobs]
+    with tqdm(total=images + settings.val, unit="picture", desc="world", disable=None) as bar:
+        for done in _run(out, settings, jobs, workers):
+            bar.update(done)
+    files.assemble(_documents(settings), folders, out)
+    counts: Counter[str] = Counter({name: 0 for name in _benchmarks()})
+    for folder in folders:
+        counts.update(json.loads((folder / COUNTS).read_text("utf-8")))
+    _finish(out, settings, dict(counts))
+    return dict(counts)
+
+
+def _begin(out: Path, settings: Settings) -> bool:
+    """Claim the folder; True when it already holds exactly this. A foreign folder is left alone."""
+    stored = out / SETTINGS
+    if stored.is_file():
+        try:
+            there = json.loads(stored.read_text("utf-8"))
+        except ValueError:
+            there = {}
+        wanted = asdict(settings)
+        if there != wanted:
+            differ = [key for key in wanted if there.get(key) != wanted[key]]
+            raise FileError("another world lies here", got=", ".join(f"{key} {there.get(key)}" for key in differ),
+                            expected=", ".join(f"{key} {wanted[key]}" for key in differ), where=stored,
+                            do="choose another folder, or delete this one")
+        return (out / COUNTS).is_file()
+    with files.writing(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise FileError("will not write among other files", got=f"{out}, which is not empty",
+                            expected="a new or empty folder, or a world begun with the same settings",
+                            do="choose another folder")
+        out.mkdir(parents=True, exist_ok=True)
+    with files.atomic(stored) as file:
+        file.write(json.dumps(asdict(settings)).encode() + b"\n")
+    return False
+
+
+def _run(out: Path, settings: Settings, jobs: list, workers: int) -> Iterator[int]:
+    """Make the parts that are not there; yields the number of pictures of each part as it is done."""
+    if workers <= 1 or len(jobs) == 1:
+        for job in jobs:
+            yield _part(out, settings, *job)
+        return
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
+    try:
+        waiting: set[Future] = set()
+        for job in jobs:
+            waiting.add(pool.submit(_part, out, settings, *job))
+            if len(waiting) >= 2 * workers:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        done, _ = wait(waiting)
+        yield from (future.result() for future in done)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _part(out: Path, settings: Settings, split: str, start: int, count: int) -> int:
+    """Pictures start .. start + count of a split, and their spools in a folder that appears when they are whole."""
+    folder = out / PARTS / f"{split}-{start:09d}"
+    if folder.is_dir():
+        return count
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    layouts = _layouts(settings, split)
+    spools, counts = files.Spools(_documents(settings), temporary), Counter()
+    try:
+        for record in records(count, settings.seed, split, start=start, size=settings.size):
+            first = None
+            for layout in layouts:
+                entries = list(layout.entries(record))
+                spools.add(entries)
+                counts.update(_expressions(layout, entries))
+                for path in layout.pictures(record):
+                    first = _picture(record, out / path, first)
+    finally:
+        spools.close()
+    with files.writing(temporary):
+        (temporary / COUNTS).write_text(json.dumps(counts), "utf-8")
+        os.replace(temporary, folder)
+    return count
+
+
+def _picture(record: Record, path: Path, first: Path | None) -> Path:
+    """The first place of a picture holds its bytes, the others are links to it."""
+    if first is None:
+        with files.writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(record.image.bytes())
+        return path
+    if path != first:
+        files.link(first, path)
+    return first
+
+
+def _layouts(settings: Settings, split: str) -> list[files.Layout]:
+    flaws, folder = Oddities(settings.oddities, settings.seed), FOLDERS[split]
+    layouts: list[files.Layout] = [
+        Coco(folder, CATEGORIES, flaws, under="coco/"), CocoCaptions(folder, under="coco/"),
+        Objects365(split, CATEGORIES, flaws, under="objects365/"),
+        *(Refer(CATEGORIES, name, BY[name], lambda record, by=BY[name]: refer_split(record, by),
+                under=f"refer/{name}/") for name in DATASETS)]
+    if split == "train":
+        layouts += [VisualGenome("1.2", flaws, under="visual_genome/"), Chat(under="llava/")]
+    return layouts
+
+
+class Chat(Llava):
+    """Conversations about COCO's training pictures, which stay where they are."""
+
+    def pictures(self, record: Record) -> Iterator[str]:
+        return iter(())
+
+
+def _documents(settings: Settings) -> list[files.Document]:
+    documents = [d for split in FOLDERS for layout in _layouts(settings, split) for d in layout.documents]
+    return list({document.path: document for document in documents}.values())
+
+
+def refer_split(record: Record, by: str) -> str:
+    """Held-out pictures in turn: val, then test; among the tests of unc, A has composed things, B only shapes."""
+    if record.split != "val":
+        return "train"
+    if record.extra["world"]["index"] % 2 == 0:
+        return "val"
+    if by != "unc":
+        return "test"
+    return "testA" if any(KINDS[o.name].group != "shape" for o in record.objects if o.part_of is None) else "testB"
+
+
+def _benchmarks() -> list[str]:
+    held_out = [f"{name}-{split}" for name in DATASETS for split in SPLITS[BY[name]] if split != "train"]
+    return [*held_out, *(f"{name}-all" for name in DATASETS)]
+
+
+def _expressions(layout: files.Layout, entries: list[files.Entry]) -> Counter[str]:
+    """Expressions by benchmark among what a referring layout adds."""
+    counts: Counter[str] = Counter()
+    if isinstance(layout, Refer):
+        for path, _, ref in entries:
+            if path == layout.path:
+                counts[f"{layout.dataset}-all"] += len(ref["sentences"])
+                if ref["split"] != "train":
+                    counts[f"{layout.dataset}-{ref['split']}"] += len(ref["sentences"])
+    return counts
+
+
+def _finish(out: Path, settings: Settings, counts: dict[str, int]) -> None:
+    with files.atomic(out / README) as file:
+        file.write(_readme(settings).encode())
+    shutil.rmtree(out / PARTS, ignore_errors=True)
+    with files.atomic(out / COUNTS) as file:
+        file.write(json.dumps(counts, indent=1).encode() + b"\n")
+
+
+def _readme(settings: Settings) -> str:
+    pictures = f"{settings.images} pictures to train on and {settings.val} held out, {settings.size} pixels a side"
+    return f"""A miniature world: {pictures},
+drawn by `loupe world` from seed {settings.seed}. Every annotation is exact, but for a share of {settings.oddities}
+of the entries, which carry the flaws of real files. All of it is free of rights (CC0).
+
+coco/{{train2017,val2017}}       pictures; coco/annotations/ instances and captions of both
+visual_genome/                 the training pictures with version 1.2's six files
+objects365/                    zhiyuan_objv2_train.json, zhiyuan_objv2_val.json
+refer/refcoco, refer/refcoco+  refs(unc).p: train, val, testA (with composed things), testB (shapes only)
+refer/refcocog                 refs(umd).p: train, val, test; longer sentences. Pictures of refer/ lie in coco/
+llava/chat.json                conversations about coco/train2017
+counts.json                    number of expressions of each referring benchmark
+"""
