@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -11,7 +10,7 @@ from itertools import groupby
 
 from loupe.codec import grammar
 from loupe.codec.grammar import Choice, Group, Many, Row, Text, Writer
-from loupe.codec.reading import Parsed, read
+from loupe.codec.reading import Parsed, Patterns, read
 from loupe.codec.walk import Program, Walker
 from loupe.errors import CodecError
 from loupe.frame import Frame
@@ -36,6 +35,7 @@ class Codec:
     opening: str  # pattern of what begins a region and nothing else
     unfinished: str  # pattern at the end of a text that was cut inside such a beginning
     stretch: str  # pattern of how far malformed text behind `opening` reaches
+    inside: str = ""  # pattern that ends in a character which begins no region there (the first object of a list)
     join: str = " "  # between groups
     touch: bool = True  # a region may follow another without anything between
     spaced: bool = True  # a lenient reading forgives white space
@@ -207,9 +207,9 @@ def program(codec: Codec, size: tuple[int, int] | None) -> Program:
 def _walker(codec: Codec, kind: str | None, size: tuple[int, int] | None) -> Walker:
     if kind not in KINDS:
         raise CodecError("unknown kind of answer", got=repr(kind), expected=", ".join(map(repr, KINDS)))
-    opening, unfinished = re.compile(codec.opening), re.compile(rf"(?:{codec.unfinished})\Z")
+    patterns = Patterns(codec)
     if kind in (None, "text"):
-        return Walker(program(codec, size), opening, unfinished, kind, codec.touch)
+        return Walker(program(codec, size), patterns, kind, codec.touch)
     only = {"boxes": "box", "points": "point"}.get(kind, kind)
     groups = tuple(g.item for g in codec.groups if only in g.kinds)
     if not groups:
@@ -218,4 +218,4 @@ def _walker(codec: Codec, kind: str | None, size: tuple[int, int] | None) -> Wal
     if kind != only:
         whole = Many(whole, Text(codec.join))
     whole = Choice((whole, Row((Text(" "), whole))))
-    return Walker(Program([whole], only, kind == only, size, codec.spaced), opening, unfinished, kind, codec.touch)
+    return Walker(Program([whole], only, kind == only, size, codec.spaced), patterns, kind, codec.touch)

@@ -43,7 +43,8 @@ class _Reading:
         size = (frame.width, frame.height)
         self.sides = size
         self.program: Program = program(codec, size if codec.space == "pixels" else None)
-        self.opening, self.unfinished, self.stretch = _patterns(codec)
+        patterns = _patterns(codec)
+        self.opening, self.unfinished, self.stretch = patterns.opening, patterns.unfinished, patterns.stretch
         self.parts: list[str | Found | Colour] = []
         self.problems: list[Problem] = []
         self.spans: list[tuple[int, int]] = []
@@ -71,8 +72,11 @@ class _Reading:
 
     def _region(self, at: int) -> int:
         """Reads what begins at `at`; returns where it ends."""
-        strict, _ = self._longest(at, loose=False)
-        loose, alive = self._longest(at, loose=True)
+        strict, stopped, _ = self._longest(at, loose=False)
+        if strict and stopped <= strict.end + 1:  # nothing goes on behind it: no need to look leniently
+            self._take(strict.thread.done)
+            return strict.end
+        loose, _, alive = self._longest(at, loose=True)
         if strict and not (loose and loose.end > strict.end and not loose.thread.bent):
             self._take(strict.thread.done)
             return strict.end
@@ -80,16 +84,15 @@ class _Reading:
             for read in loose.thread.done:
                 self._member(read, loose.thread.bent)
             return loose.end
-        if alive is not None:
+        if alive is not None or self.unfinished.match(self.text, at):
             return self._cut(at, alive)
         matched = self.stretch.match(self.text, at)
-        opened = self.opening.match(self.text, at)
-        end = max(at + 1, *(m.end() for m in (matched, opened) if m))
+        end = max(self.opening.match(self.text, at).end(), matched.end() if matched else at)
         self._problem("garbage", at, end)
         return end
 
-    def _longest(self, at: int, loose: bool) -> tuple[Match | None, Thread | None]:
-        """The longest region from `at`, and the best thread still alive at the end of the text."""
+    def _longest(self, at: int, loose: bool) -> tuple[Match | None, int, Thread | None]:
+        """The longest region from `at`, where the last thread died, and the best one alive at the end of the text."""
         best, threads, i = None, self.program.start(at, loose), at
         while i < len(self.text) and threads:
             threads = self.program.step(threads, self.text[i], i + 1, loose)
@@ -98,7 +101,7 @@ class _Reading:
             if done is not None and (self.codec.touch or not self.opening.match(self.text, i)):
                 best = Match(i, done)
         alive = max(threads, key=lambda t: (len(t.done), len(t.numbers), not t.bent)) if threads else None
-        return best, alive
+        return best, i, alive
 
     def _take(self, reads: tuple[Read, ...]) -> None:
         for read in reads:
@@ -132,10 +135,10 @@ class _Reading:
         value = self._value(read, kept)
         return value.region if isinstance(value, Found) else value
 
-    def _cut(self, at: int, alive: Thread) -> int:
+    def _cut(self, at: int, alive: Thread | None) -> int:
         """A group the text ends in: its finished members are kept, the rest is one Problem."""
         end = len(self.text)
-        whole = [r for r in alive.done if r.end < end]
+        whole = [r for r in alive.done if r.end < end] if alive else []
         for read in whole:
             self._member(read, alive.bent)
         start = whole[-1].end if whole else at
@@ -181,9 +184,19 @@ _EXPECTED = {
 }
 
 
+class Patterns:
+    """A codec's patterns, compiled."""
+
+    def __init__(self, codec: Codec):
+        self.opening = re.compile(codec.opening)
+        self.unfinished = re.compile(rf"(?:{codec.unfinished})\Z")
+        self.stretch = re.compile(codec.stretch)
+        self.inside = re.compile(rf"(?:{codec.inside})\Z" if codec.inside else r"(?!)")
+
+
 @lru_cache(maxsize=64)
-def _patterns(codec: Codec) -> tuple[re.Pattern, re.Pattern, re.Pattern]:
-    return re.compile(codec.opening), re.compile(rf"(?:{codec.unfinished})\Z"), re.compile(codec.stretch)
+def _patterns(codec: Codec) -> Patterns:
+    return Patterns(codec)
 
 
 def _value(number, spelled: str) -> float:

@@ -251,9 +251,9 @@ class Walker:
     otherwise regions of that kind and nothing else (one leading space is allowed).
     """
 
-    def __init__(self, program: Program, opening: re.Pattern, unfinished: re.Pattern, kind: str | None, touch: bool):
-        self.program, self.opening, self.unfinished = program, opening, unfinished
-        self.kind, self.touch = kind, touch
+    def __init__(self, program: Program, patterns, kind: str | None, touch: bool):
+        self.program, self.kind, self.touch = program, kind, touch
+        self.opening, self.unfinished, self.inside = patterns.opening, patterns.unfinished, patterns.inside
         if kind in (None, "text"):
             self.start = State((), (("", True),))
         else:
@@ -264,7 +264,7 @@ class Walker:
         """The state after `text`; None if no well-formed answer goes on like this."""
         for c in text:
             threads = list(state.threads)
-            if self.kind is None and any(may for _, may in state.free):
+            if self.kind is None and any(may and not self.inside.search(tail + c) for tail, may in state.free):
                 threads += self.program.start()
             threads = self.program.step(threads, c, 0)
             free: dict[tuple[str, bool], None] = {}
