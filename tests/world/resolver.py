@@ -1,4 +1,4 @@
-"""Which thing does an expression mean? Read from the words and the id map alone, by other means than the world's own."""
+"""Which thing does an expression mean? Read from the words and the id map, by other means than the world's own."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class View:
             return False
         return bool((np.abs(p[:, None] - q[None]).max(2) <= 1).any())
 
-    def holds(self, name, a, b):  # noqa: PLR0911
+    def holds(self, name, a, b):
         """The natural reading of a predicate."""
         (ax, ay), (bx, by), side = self.middle(a), self.middle(b), self.scene.side
         dx, dy = (bx - ax) / side, (by - ay) / side
@@ -103,8 +103,8 @@ def nouns(view, words):
     *attributes, name = words
     left = [thing for thing in view.things if thing.name == name]
     for word in attributes:
-        key = next((key for key, known in (("colour", COLOURS), ("texture", TEXTURES), ("size", SIZES)) if word in known),
-                   None)
+        kinds = (("colour", COLOURS), ("texture", TEXTURES), ("size", SIZES))
+        key = next((key for key, known in kinds if word in known), None)
         if key is None:
             return None
         left = [thing for thing in left if getattr(thing, key) == word]
