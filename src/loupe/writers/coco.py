@@ -50,11 +50,11 @@ def image_entry(record: Record, name: str, folder: str) -> dict:
 def segmentation(o: Object) -> list | dict:
     """Polygons; run lengths for crowds and for what has holes; the box where no outline is known."""
     if isinstance(o.shape, Mask):
-        rings = None if o.crowd else contour.polygons(o.shape)
-        if rings is None:
+        outer, holes = ([], []) if o.crowd else contour.rings(o.shape.array())
+        if holes or not outer:
             rle = o.shape.rle(compressed=False)
             return {"counts": rle["counts"], "size": rle["size"]}
-        return [[whole(v) for point in ring.points for v in point] for ring in rings]
+        return [[v for point in ring for v in point] for ring in outer]
     if o.shape:
         return [[whole(v) for point in ring.points for v in point] for ring in o.shape]
     x1, y1, x2, y2 = (whole(v) for v in o.box.xyxy)

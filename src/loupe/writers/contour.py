@@ -9,13 +9,22 @@ from loupe.regions import Mask, Polygon
 RIGHT, DOWN, LEFT, UP = range(4)
 
 
-def rings(mask: np.ndarray) -> tuple[list[Polygon], list[Polygon]]:
-    """(outer rings, holes) of a boolean array [height, width]; corners only, in pixels.
+Ring = list[tuple[int, int]]  # corners (x, y), pixels
+
+
+def rings(mask: np.ndarray) -> tuple[list[Ring], list[Ring]]:
+    """(outer rings, holes) of a boolean array [height, width]; corners only.
 
     Pixels that touch at a corner alone belong to different rings, so no ring meets itself.
     """
-    starts = _edges(np.asarray(mask, bool))
-    outer, holes = [], []
+    mask = np.asarray(mask, bool)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return [], []
+    top, left = int(rows[0]), int(columns[0])
+    starts = _edges(mask[top:rows[-1] + 1, left:columns[-1] + 1])
+    outer: list[Ring] = []
+    holes: list[Ring] = []
     while starts:
         (x, y, way), end = starts.popitem()
         points = [(x, y)]
@@ -24,15 +33,14 @@ def rings(mask: np.ndarray) -> tuple[list[Polygon], list[Polygon]]:
             turn = (*end, (way + 1) % 4)  # right turns keep diagonal neighbours apart
             turn = turn if turn in starts else (*end, (way - 1) % 4)
             way, end = turn[2], starts.pop(turn)
-        ring = Polygon(tuple((float(px), float(py)) for px, py in points))
-        (outer if _turns_right(points) else holes).append(ring)
+        (outer if _turns_right(points) else holes).append([(px + left, py + top) for px, py in points])
     return outer[::-1], holes[::-1]
 
 
 def polygons(mask: Mask | np.ndarray) -> list[Polygon] | None:
     """The outline as polygons, or None when there are holes, which polygons cannot say."""
     outer, holes = rings(mask.array() if isinstance(mask, Mask) else mask)
-    return None if holes else outer
+    return None if holes else [Polygon(tuple((float(x), float(y)) for x, y in ring)) for ring in outer]
 
 
 def _edges(mask: np.ndarray) -> dict[tuple[int, int, int], tuple[int, int]]:

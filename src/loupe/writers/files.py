@@ -55,10 +55,13 @@ def writing(path: Path, do: str = "free some space or choose another folder"):
         raise FileError("cannot write", got=error.strerror or error, where=error.filename or path, do=do) from None
 
 
+_json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
 def encode(pickled: bool, value: object) -> bytes:
     """One entry as it stands in its array."""
     if not pickled:
-        return b"," + json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode()
+        return b"," + _json(value).encode()
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, protocol=2)
     pickler.fast = True  # no memo, so entries can be joined

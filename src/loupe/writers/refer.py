@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from loupe.errors import ConfigError, unknown_name
@@ -25,8 +26,10 @@ SHORT, LONG = 7, 6  # words: RefCOCO takes expressions up to SHORT, RefCOCOg fro
 PER_OBJECT = {"refcoco": 3, "refcoco+": 3, "refcocog": 2}
 
 
-def tokens(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
+@lru_cache(maxsize=4096)
+def tokens(text: str) -> tuple[str, ...]:
+    """Lower-case words without punctuation."""
+    return tuple(re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower()))
 
 
 def suitable(phrases: Sequence[Phrase], dataset: str) -> list[Phrase]:
@@ -85,7 +88,7 @@ class Refer:
             if not phrases or o.name not in self.instances.ids or o.crowd:
                 continue
             ann = number(o.id)
-            sentences = [{"tokens": tokens(phrase.text), "raw": phrase.text, "sent_id": ann * 10 + k,
+            sentences = [{"tokens": list(tokens(phrase.text)), "raw": phrase.text, "sent_id": ann * 10 + k,
                           "sent": " ".join(tokens(phrase.text))} for k, phrase in enumerate(phrases)]
             yield {"sent_ids": [sentence["sent_id"] for sentence in sentences],
                    "file_name": f"COCO_train2014_{number(record.id):012d}_{ann}.jpg", "ann_id": ann, "ref_id": ann,
