@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"loupe: {unknown_name('verb', verb, VERBS)}; see `loupe --help`", file=sys.stderr)
         return WRONG_INPUT
     verb_parser = parser(verb)
-    args = verb_parser.parse_args(argv[1:])
+    args = verb_parser.parse_intermixed_args(argv[1:])  # path=value may stand behind options
     return _guarded(verb, args)
 
 

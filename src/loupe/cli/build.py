@@ -26,7 +26,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--stage", metavar="NAME", help="stage of the recipe (the last one that trains language)")
     parser.add_argument("--seed", type=int, help="of all drawing (the recipe's; 0 for a mixture)")
     parser.add_argument("--epochs", type=float, help="times to go over the pictures (1)")
-    parser.add_argument("--groups", type=int, metavar="N", help="pictures to write, each with its questions, not epochs")
+    parser.add_argument("--groups", type=int, metavar="N", help="pictures to write with their questions, not epochs")
     parser.add_argument("--shard-size", type=int, default=1000, metavar="N", help="pictures per shard (1000)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes; changes no byte (1)")
     parser.add_argument("--templates", type=Path, metavar="DIR", help="your own wordings, named as the built-in files")

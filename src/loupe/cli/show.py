@@ -43,6 +43,8 @@ def run(args) -> None:
     if "/" in args.what and not args.what.endswith(".json"):
         raise FileError("folder does not exist", got=args.what, expected="a corpus's folder or a recipe's name")
     show_recipe(args.what, args.change, args.samples or 10, roots, not args.no_parameters)
+    same = " ".join([args.what, *(f"--root {root}" for root in args.root or ["DIR"])])
+    print(f"next: loupe build {same} --out CORPUS, or loupe train {same} --out RUN")
 
 
 # a recipe
@@ -64,8 +66,6 @@ def show_recipe(what: str, changes, samples: int, roots, parameters: bool) -> No
     for note in recipe.notes:
         print(f"note: {note}")
     print_samples(recipe, samples, roots)
-    root = "" if roots else " --root DIR"
-    print(f"next: loupe build {what}{root} --out CORPUS, or loupe train {what}{root} --out RUN")
 
 
 def model_rows(recipe) -> list[list[str]]:
@@ -273,7 +273,7 @@ def sample_card(sample):
 
 def turn_parts(turn, number: int) -> tuple:
     """(text with chips, spots on the picture) of one turn."""
-    from loupe.evals.page import Spot, chip, join, swatch, text
+    from loupe.evals.page import Html, Spot, chip, join, swatch, text
     from loupe.regions import Colour
     from loupe.sample import Regions
 
@@ -281,13 +281,13 @@ def turn_parts(turn, number: int) -> tuple:
     words, spots = [], []
     for part in turn.parts:
         if isinstance(part, Regions):
-            for region in part.regions:
-                spots.append(Spot(region, kind, "", f"{kind}{number}-{len(spots)}"))
-                words += [chip(spots[-1]), " "]
+            fresh = [Spot(region, kind, "", f"{kind}{number}-{k}") for k, region in enumerate(part.regions, len(spots))]
+            spots += fresh
+            words.append(text(" ").join(map(chip, fresh)))
         elif isinstance(part, Colour):
             words.append(swatch(part))
         elif isinstance(part, str):
             words.append(text(part))
-    return join(words), spots
+    return join(map(Html, words)), spots
 
 

@@ -153,7 +153,8 @@ class Groups(Sequence):
         samples: dict[str, Sample] = {}
         weights, repeats = each.weights.copy(), Counter()
         while len(samples) < self.mixture.pairs_per_image and weights.any():
-            k = int(rng.choice(len(weights), p=weights / weights.sum()))
+            sums = weights.cumsum()
+            k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
             sample = each.tasks[k](record, rng)
             if sample is None:
                 drops[f"{each.source.name}: nothing to ask for {each.tasks[k].name}"] += 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from loupe.errors import unknown_name
 from loupe.record import Phrase, Record
 from loupe.sample import Regions
-from loupe.tasks.base import Case, Task
+from loupe.tasks.base import Case, Task, pick
 from loupe.tasks.classes import by_class
 
 PHRASES = ("any", "refers", "unique")
@@ -51,8 +53,14 @@ class Grounding(Task):
     def needs(self) -> frozenset[str]:
         return needs(self.phrases)
 
+    def choose(self, record: Record, rng: np.random.Generator):
+        chosen = pick(phrases(record, self.phrases), rng)
+        return self.case(*chosen) if chosen else None
+
     def cases(self, record: Record):
-        for key, phrase in phrases(record, self.phrases):
-            text = phrase.text.strip()
-            yield Case(key, {"phrase": text}, (Regions((phrase.region,)),), phrase.region,
-                       extra={"phrase": text, **({"object": phrase.object} if phrase.object else {})})
+        return (self.case(key, phrase) for key, phrase in phrases(record, self.phrases))
+
+    def case(self, key: str, phrase: Phrase) -> Case:
+        text = phrase.text.strip()
+        about = {"object": phrase.object} if phrase.object else {}
+        return Case(key, {"phrase": text}, (Regions((phrase.region,)),), phrase.region, extra={"phrase": text, **about})
