@@ -1,0 +1,229 @@
+"""A look at pictures: encoded and prefilled once, then asked any number of questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from loupe.errors import ConfigError
+from loupe.image import Image
+from loupe.models.decoding import Generated, Prefix, generate, see
+from loupe.models.guide import Guide, Pieces
+from loupe.models.vlm import VLM
+from loupe.regions import Box, Mask, Point, Polygon, Region
+from loupe.sample import Answer, Colour, Found, ImageMark, Part, Regions, Sample, Turn
+from loupe.tasks import question
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one batch of questions, and of one answer."""
+
+    rows: int = 64  # questions answered side by side
+    tokens: int = 65536  # keys and values held: rows x (prefix + longest question + answer)
+    answer: int = 128  # tokens of one answer
+    constrain: str | None = None  # see `Look.ask`
+
+
+class Look:
+    """Pictures the model has seen. Regions in questions and answers are in pixels of the original pictures.
+
+    Regions in answers lie on the first picture: no codec here says on which picture a coordinate lies.
+    """
+
+    def __init__(self, model: VLM, images: Sequence[Image], prefix: Prefix, limits: Limits | None = None):
+        self.model, self.images, self.prefix, self.limits = model, tuple(images), prefix, limits or Limits()
+        self.frames = model.encoder.frames(self.images)
+
+    @classmethod
+    def at(cls, model: VLM, images: Sequence[Image], limits: Limits | None = None) -> Look:
+        """A picture that does not decode is an ImageError."""
+        return cls(model, images, see(model, [images]), limits)
+
+    def ask(self, *parts: Part | Region, constrain: str | None = None, max_tokens: int | None = None) -> Answer:
+        """One question of text and regions: ask("What is in", Box(40, 60, 210, 300), "?").
+
+        constrain: None, or what the answer must be and cannot help being: "box", "boxes", "point", "points", "polygon",
+        "colour", "text" (no region), "free" (every region in it well formed).
+        """
+        return self.answers([parts], constrain=constrain, max_tokens=max_tokens)[0]
+
+    def answers(self, questions: Iterable, *, constrain: str | None = None,
+                max_tokens: int | None = None) -> list[Answer]:
+        """Several questions at once, each text, a Turn, parts, or a Sample on these pictures (with earlier turns)."""
+        samples = [self._sample(q) for q in questions]
+        limits = replace(self.limits, constrain=constrain or self.limits.constrain,
+                         answer=max_tokens or self.limits.answer)
+        return answer(self.model, self.prefix, [0] * len(samples), samples, limits)
+
+    def locate(self, phrase: str, *, constrain: str | None = None) -> tuple[Found, ...]:
+        """Where `phrase` is, with scores; empty when the model says it is not there, or says nothing readable."""
+        return self.locate_each([phrase], constrain=constrain)[0]
+
+    def locate_each(self, phrases: Sequence[str], *, constrain: str | None = None) -> list[tuple[Found, ...]]:
+        asked = [self._task("grounding", phrase=phrase) for phrase in phrases]
+        return [tuple(replace(f, phrase=f.phrase or phrase) for f in a.found)
+                for phrase, a in zip(phrases, self.answers(asked, constrain=constrain))]
+
+    def describe(self, region: Region) -> Answer:
+        """Words about a region."""
+        return self.answers([self._task("description", region=region)])[0]
+
+    def talk(self) -> Talk:
+        """A conversation: each turn is answered knowing the earlier ones."""
+        return Talk(self)
+
+    def _task(self, name: str, **fields) -> Sample:
+        return Sample(self.images, (question(name, **fields),), task=name)
+
+    def _sample(self, asked) -> Sample:
+        if isinstance(asked, Sample):
+            return asked
+        if isinstance(asked, (str, *PLACED)):
+            asked = (asked,)
+        return Sample(self.images, (asked if isinstance(asked, Turn) else turn(*asked),))
+
+
+class Talk:
+    """Turns on one look. Keys and values of what was said stay; a turn pays for its own tokens only.
+
+    `turns` is the conversation so far. An answer without a word is not kept, nor is its question.
+    """
+
+    def __init__(self, look: Look):
+        self.look, self.turns = look, ()
+        self._ids: list[int] = []  # behind the look's prefix, whose keys and values are in `_prefix`
+        self._prefix = look.prefix
+
+    def say(self, *parts: Part | Region, constrain: str | None = None, max_tokens: int | None = None) -> Answer:
+        look, model = self.look, self.look.model
+        limits = replace(look.limits, constrain=constrain or look.limits.constrain,
+                         answer=max_tokens or look.limits.answer)
+        sample = Sample(look.images, (*self.turns, turn(*parts)))
+        ids, _ = model.encoder.body(sample)
+        same = _common(self._ids, ids[:-1])
+        known = self._prefix.crop(look.prefix.length + same)
+        most = _room(model, look.prefix.length, ids, limits.answer)
+        guides = _guides(model, [sample], limits.constrain)
+        (written,), rows = generate(model, known, [0], [ids[same:]], [most], guides)
+        layers = tuple((layer.keys, layer.values) for layer in rows.cache.layers)
+        length = rows.cache.layers[0].get_seq_length()
+        self._prefix = Prefix(layers, length, look.prefix.seen, look.prefix.images)
+        self._ids = (ids + written.ids + list(model.encoder.stop))[:length - look.prefix.length]
+        said = read(model, sample, written, guides and guides[0])
+        if said.raw.strip():
+            self.turns = (*sample.turns, Turn("assistant", (said.raw,)))
+        return said
+
+
+PLACED = (Point, Box, Polygon, Mask, Regions, Colour, ImageMark)
+
+
+def turn(*parts: Part | Region) -> Turn:
+    """A user's turn as one would type it: a space goes between a word and a region, none before "?"."""
+    out: list[Part] = []
+    for part in parts:
+        if isinstance(part, (Point, Box, Polygon, Mask)):
+            part = Regions((part,))
+        if out and isinstance(part, str) != isinstance(out[-1], str):
+            if isinstance(part, str) and part[:1].isalnum():
+                part = " " + part
+            elif isinstance(out[-1], str) and out[-1] and not out[-1][-1].isspace() and out[-1][-1] not in "([{\"'":
+                out[-1] += " "
+        out.append(part)
+    if not any(p.strip() if isinstance(p, str) else not isinstance(p, ImageMark) for p in out):
+        raise ConfigError("there is no question", got=repr(parts), expected="words or regions")
+    return Turn("user", tuple(out))
+
+
+def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[Sample],
+           limits: Limits) -> list[Answer]:
+    """Answers to samples whose pictures are looks `owners[i]` of the prefix, in batches within the limits."""
+    bodies = [model.encoder.body(sample)[0] for sample in samples]
+    most = [_room(model, prefix.length, body, limits.answer) for body in bodies]
+    out: list[Answer | None] = [None] * len(samples)
+    order = sorted(range(len(samples)), key=lambda i: len(bodies[i]))
+    for chunk in _chunks(order, bodies, prefix.length, limits):
+        guides = _guides(model, [samples[i] for i in chunk], limits.constrain)
+        written, _ = generate(model, prefix, [owners[i] for i in chunk], [bodies[i] for i in chunk],
+                              [most[i] for i in chunk], guides)
+        for k, i in enumerate(chunk):
+            out[i] = read(model, samples[i], written[k], guides and guides[k])
+    return out
+
+
+def read(model: VLM, sample: Sample, written: Generated, guide: Guide | None = None) -> Answer:
+    """What was generated as an Answer, each region with the geometric mean probability of its tokens."""
+    encoder = model.encoder
+    if guide is not None and not written.stopped and guide.whole:
+        written = Generated(written.ids[:guide.whole], written.logs[:guide.whole])
+    whole = encoder.decode(written.ids)
+    text = encoder.dialogue.answer(whole)
+    score = _mean(written.logs)
+    if not sample.images:
+        return Answer((text,) if text else (), (), text, score)
+    parsed = encoder.codec.parse(text, encoder.frame(sample.images[0]), 0)
+    parts, spans = [], iter(parsed.spans)
+    ends = _token_ends(encoder, written.ids) if parsed.spans else []
+    offset = max(0, whole.find(text))
+    for part in parsed.parts:
+        if not isinstance(part, str):
+            start, end = next(spans)
+            if isinstance(part, Found):
+                part = replace(part, score=_mean(_logs_between(written.logs, ends, start + offset, end + offset)))
+        parts.append(part)
+    return Answer(tuple(parts), parsed.problems, text, score)
+
+
+def _token_ends(encoder, ids: Sequence[int]) -> list[int]:
+    """Character behind each token in the decoded text."""
+    return [len(encoder.decode(ids[:k])) for k in range(1, len(ids) + 1)]
+
+
+def _logs_between(logs: Sequence[float], ends: Sequence[int], start: int, end: int) -> list[float]:
+    """Of the tokens that write any character of start..end."""
+    return [log for log, a, b in zip(logs, [0, *ends], ends) if a < end and b > start]
+
+
+def _mean(logs: Sequence[float]) -> float | None:
+    """Log-probabilities -> their geometric mean probability."""
+    return math.exp(sum(logs) / len(logs)) if logs else None
+
+
+def _guides(model: VLM, samples: Sequence[Sample], kind: str | None) -> list[Guide] | None:
+    if kind is None:
+        return None
+    encoder = model.encoder
+    if not hasattr(encoder, "pieces"):
+        encoder.pieces = Pieces(encoder.tokenizer)
+    frames = [encoder.frame(s.images[0]) if s.images else None for s in samples]
+    return [Guide(encoder.codec, kind, encoder.pieces, (f.width, f.height) if f else None) for f in frames]
+
+
+def _room(model: VLM, prefix: int, body: Sequence[int], most: int) -> int:
+    """How long the answer may be."""
+    left = model.encoder.max_length - prefix - len(body)
+    if left < 1:
+        raise ConfigError("the question does not fit", got=f"{prefix + len(body)} tokens",
+                          expected=f"at most {model.encoder.max_length - 1}", where="model.language.max_length",
+                          do="shorten it, or begin a new conversation")
+    return min(left, most)
+
+
+def _chunks(order: Sequence[int], bodies: Sequence[Sequence[int]], prefix: int, limits: Limits):
+    """Runs of `order` (shortest question first) within the limits; at least one question each."""
+    chunk: list[int] = []
+    for i in order:
+        wide = prefix + len(bodies[i]) + limits.answer
+        if chunk and (len(chunk) >= limits.rows or (len(chunk) + 1) * wide > limits.tokens):
+            yield chunk
+            chunk = []
+        chunk.append(i)
+    if chunk:
+        yield chunk
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the longest common beginning."""
+    return next((k for k, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))

@@ -1,0 +1,144 @@
+"""A trained model that looks, answers and talks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from loupe.errors import CheckpointError, ConfigError, ImageError, LoupeError
+from loupe.image import Image
+from loupe.models.decoding import see
+from loupe.models.look import Limits, Look, answer
+from loupe.models.vlm import VLM
+from loupe.predictor import unanswered
+from loupe.sample import Answer, Sample
+
+
+class Model:
+    """A Predictor around a VLM. `identity` tells weights, codec and dialogue; files of predictions keep it."""
+
+    def __init__(self, vlm: VLM, name: str = "model", limits: Limits | None = None, weights: str = ""):
+        self.vlm, self.name, self.limits, self.weights = vlm.eval(), name, limits or Limits(), weights
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None, dtype: str = "float32",
+             bases: dict[str, str] | None = None, codec: str | None = None, **limits) -> Model:
+        """From a checkpoint folder, or a run folder that holds one in model/.
+
+        device: None takes a GPU if there is one. bases and codec: see loupe.models.checkpoint.load. limits: of Limits.
+        """
+        import torch
+
+        from loupe.models import checkpoint
+
+        folder = Path(folder).expanduser()
+        place = _weights_folder(folder)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        vlm = checkpoint.load(place, device, codec, bases, dtype)
+        return cls(vlm, folder.resolve().name, _limits(Limits(), limits), _hash(place / checkpoint.WEIGHTS))
+
+    @property
+    def identity(self) -> dict:
+        spec = self.vlm.spec
+        return {"weights": self.weights, "codec": spec.codec, "dialogue": spec.dialogue,
+                "answer": self.limits.answer, "constrain": self.limits.constrain}
+
+    def look(self, images, **limits) -> Look:
+        """At one picture (path, bytes, Pillow image, array, Image) or a list of them."""
+        many = images if isinstance(images, (list, tuple)) else [images]
+        return Look.at(self.vlm, tuple(Image.of(i) for i in many), _limits(self.limits, limits))
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        """One Answer each, in order. Pictures are looked at once per run of questions, several looks to a batch."""
+        samples = iter(samples)
+        while window := list(islice(samples, self.limits.rows)):
+            yield from self._window(window)
+
+    def _window(self, samples: list[Sample]) -> list[Answer]:
+        out: dict[int, Answer] = {}
+        groups: dict[tuple[Image, ...], list[int]] = {}
+        for i, sample in enumerate(samples):
+            groups.setdefault(sample.images, []).append(i)
+        by_number: dict[int, list[tuple[Image, ...]]] = {}
+        for images in groups:
+            by_number.setdefault(len(images), []).append(images)
+        for looks in by_number.values():
+            looks, prefix, broken = self._see(looks)
+            out |= {i: unanswered(error) for images, error in broken.items() for i in groups[images]}
+            if prefix is None:
+                continue
+            asked, owners = [], []
+            for owner, images in enumerate(looks):
+                for i in groups[images]:
+                    problem = self._problem(samples[i], prefix.length)
+                    if problem is not None:
+                        out[i] = problem
+                        continue
+                    asked.append(i)
+                    owners.append(owner)
+            answers = answer(self.vlm, prefix, owners, [samples[i] for i in asked], self.limits)
+            out |= dict(zip(asked, answers))
+        return [out[i] for i in range(len(samples))]
+
+    def _see(self, looks: list[tuple[Image, ...]]):
+        """(looks that decode, their prefix or None, {look: error} of the rest)."""
+        try:
+            return looks, see(self.vlm, looks), {}
+        except ImageError:
+            broken = {images: error for images in looks if (error := _damage(images))}
+        good = [images for images in looks if images not in broken]
+        return good, see(self.vlm, good) if good else None, broken
+
+    def _problem(self, sample: Sample, prefix: int) -> Answer | None:
+        """Why this question cannot be asked: a region outside the view, no room, a turn too many."""
+        if not sample.turns or sample.turns[-1].role != "user":
+            return unanswered(ConfigError("sample does not end with a question", where=sample.id), "question")
+        try:
+            length = prefix + len(self.vlm.encoder.body(sample)[0])
+        except LoupeError as error:
+            return unanswered(error, "question")
+        most = self.vlm.encoder.max_length
+        if length >= most:
+            return unanswered(ConfigError("question is too long", got=f"{length} tokens",
+                                          expected=f"below {most}"), "question")
+        return None
+
+
+def _damage(images: tuple[Image, ...]) -> ImageError | None:
+    try:
+        for image in images:
+            image.pillow()
+    except ImageError as error:
+        return error
+    return None
+
+
+def _weights_folder(folder: Path) -> Path:
+    from loupe.models.checkpoint import MANIFEST
+
+    inside = folder / "model"
+    if (folder / "recipe.json").is_file() and not inside.is_dir():
+        raise CheckpointError("this run is not finished", where=folder, expected="the folder model/ in it",
+                              do="run the same `loupe train` again to go on with it")
+    return inside if (inside / MANIFEST).is_file() else folder
+
+
+def _limits(limits: Limits, changes: dict) -> Limits:
+    known = Limits.__dataclass_fields__
+    for name in changes:
+        if name not in known:
+            from loupe.errors import unknown_name
+
+            raise unknown_name("limit", name, known)
+    return replace(limits, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
