@@ -11,8 +11,8 @@ from loupe.errors import FileError
 
 def add_root(parser: argparse.ArgumentParser, required: bool = False) -> None:
     parser.add_argument("--root", action="append", default=[], metavar="[NAME=]DIR", required=required,
-                        help="folder that holds the data sets' folders (coco/, refer/, ...), or one of them as NAME=DIR; "
-                             "may be given several times")
+                        help="folder that holds the data sets' folders (coco/, refer/, ...), or one of them as "
+                        "NAME=DIR; may be given several times")
 
 
 def roots_of(given: Sequence[str]) -> dict[str, Path]:
