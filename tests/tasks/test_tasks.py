@@ -1,9 +1,13 @@
 """Each task and kind on a hand-worked record, then every task against brute force on records by chance."""
 
+import json
+
 import numpy as np
 import pytest
 
+from loupe import world
 from loupe.errors import ConfigError
+from loupe.plain import from_plain, to_plain
 from loupe.record import Object, Phrase
 from loupe.regions import Box
 from loupe.sample import Regions, Sample, assistant, user
@@ -217,6 +221,20 @@ def _check(name, record, sample):
             assert sorted(v for v in truth if isinstance(v, str)) == names
         if kind in ("boxes", "both"):
             assert {v for v in truth if isinstance(v, Box)} == boxes
+
+
+def test_the_worlds_records_serve_every_task_but_dialogue():
+    records, seen = list(world.records(12, seed=3)), set()
+    for name in TASKS:
+        for k, record in enumerate(records):
+            sample = task(name, **({"keep": 1.0} if "relation" in name else {}))(record, np.random.default_rng([6, k]))
+            if sample is not None:
+                seen.add(name)
+                assert from_plain(json.loads(json.dumps(to_plain(sample)))) == sample
+                for part in (p for t in sample.turns for p in t.parts if isinstance(p, Regions)):
+                    assert all(0 <= r.x1 < r.x2 <= record.width and 0 <= r.y1 < r.y2 <= record.height
+                               for r in part.regions)
+    assert seen == set(TASKS) - {"dialogue"}
 
 
 def test_fixed_questions():

@@ -38,7 +38,8 @@ class Records:
     def __init__(self, source: Source, records: Sequence[Record], number: int = 0, seed: int = 0,
                  templates: str | None = None):
         self.source, self.records = source, records
-        if not source.tasks or not source.weight > 0 or min(weight for _, weight in source.tasks) < 0:
+        shares = [weight for _, weight in source.tasks]
+        if not source.weight > 0 or not sum(shares) > 0 or min(shares) < 0:
             raise ConfigError("source draws nothing", got=f"tasks {source.tasks}, weight {source.weight}",
                               expected="tasks and weights above zero", where=f"source {source.name}")
         unused = set(source.task_options) - {name for name, _ in source.tasks}
@@ -47,8 +48,7 @@ class Records:
                               expected=[name for name, _ in source.tasks], where=f"source {source.name}")
         self.tasks = [task(name, **{"templates": templates, **source.task_options.get(name, {})})
                       for name, _ in source.tasks]
-        weights = np.array([weight for _, weight in source.tasks], float)
-        self.weights = weights / weights.sum()
+        self.weights = np.array(shares, float)
         self.usable = np.arange(len(records))
         if source.limit is not None and source.limit < len(records):
             chosen = np.random.default_rng([seed, LIMIT, number]).permutation(len(records))[:source.limit]
