@@ -29,7 +29,7 @@ def plain_losses(model, sample):
     return losses[labels[0, 1:] != -100]
 
 
-@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa", "lean"])
 @pytest.mark.parametrize("language", [LLAMA, QWEN3], ids=["llama", "qwen3"])
 @torch.no_grad()
 def test_packed_losses_equal_separate_sequences(language, attention, tokenizer, words, groups):

@@ -80,7 +80,7 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
     kind = getattr(transformers, TOWERS.get(config.model_type, "AutoModel"))
     if config.model_type in ("clip", "siglip", "blip-2"):
         config = config.vision_config
-    config._attn_implementation = spec.attention
+    config._attn_implementation = _attention(spec.attention)
     options = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
     base = None
     if spec.checkpoint and not meta:
@@ -108,13 +108,13 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         if tokenizer is not None:
             add_tokens(tokenizer, tokens)
             config.vocab_size = len(tokenizer)
-        return AutoModelForCausalLM.from_config(config, attn_implementation=spec.attention), tokenizer, None
+        return AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention)), tokenizer, None
     if meta:
-        language = AutoModelForCausalLM.from_config(config, attn_implementation=spec.attention)
+        language = AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention))
         if tokens:
             add_rows(language, config.get_text_config().vocab_size, len(tokens))
         return language, tokenizer, None
-    config._attn_implementation = spec.attention
+    config._attn_implementation = _attention(spec.attention)
     language = _load(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
     base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
     fit(language, tokenizer, _new_tokens(tokenizer, tokens, spec.checkpoint))
@@ -173,6 +173,14 @@ def weights_hash(module: nn.Module) -> str:
         few = p.detach().flatten()[:8].to("cpu", torch.bfloat16).float().numpy().tobytes()
         digest.update(f"{name}{tuple(p.shape)}".encode() + few)
     return digest.hexdigest()[:16]
+
+
+def _attention(name: str) -> str:
+    if name == "lean":
+        from loupe.models.attention import register
+
+        register()
+    return name
 
 
 def _config(checkpoint: str, given: dict | None, where: str, meta: bool):
