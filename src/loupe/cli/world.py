@@ -35,4 +35,4 @@ def run(args: argparse.Namespace) -> None:
         where = preview(args.out / "preview.png", args.seed, args.size, min(args.images, 20))
     print(f"{args.images} pictures and {counts['refcoco-all']} expressions lie in {args.out}"
           + (f" (look at {where})" if args.gallery else "")
-          + f"; next: loupe build --recipe mini-start --root {args.out} --out {args.out}-corpus")
+          + f"; next: loupe build mini-start --root {args.out} --out {args.out}-corpus")
