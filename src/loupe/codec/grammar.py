@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 from loupe.errors import CodecError
 
+LONGEST_SPACE = 8  # characters of white space read between two marks
 BIGGEST_PIXEL = 99999  # where the model's picture is not known
 
 
@@ -23,7 +24,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Space:
-    """Written as `text`; any white space (or none) is read."""
+    """Written as `text`; none or some white space is read, up to LONGEST_SPACE characters."""
 
     text: str = ""
 

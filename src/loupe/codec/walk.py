@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from loupe.codec.grammar import Choice, Group, Many, Mark, Number, Row, Space, Text, Words, holds_mark
+from loupe.codec.grammar import LONGEST_SPACE, Choice, Group, Many, Mark, Number, Row, Space, Text, Words, holds_mark
 
 TEXT, NUMBER, WORDS, SPACE, SPLIT, JUMP, BEGIN, END, BEND, FAIL, ACCEPT = range(11)
 TAIL = 48  # characters of free text kept to recognise an opening mark
@@ -196,7 +196,7 @@ class Program:
         if op == WORDS:
             return [t._replace(part=t.part + c)] if node.may(t.part, c) else []
         if op == SPACE:
-            return [t] if c in " \t\r\n" else []
+            return [t._replace(part=t.part + " ")] if c in " \t\r\n" and len(t.part) < LONGEST_SPACE else []
         return []
 
     def _bend(self, t: Thread, text: str, c: str) -> list[Thread]:
