@@ -8,8 +8,8 @@ class LoupeError(Exception):
 
     The command line prints it as one line and leaves with exit code 2.
 
-    >>> str(LoupeError("cannot read boxes", got="3 numbers", expected="4", where="objects.json: objects[2]", do="fix it"))
-    'cannot read boxes: got 3 numbers, expected 4, in objects.json: objects[2]; fix it'
+    >>> str(LoupeError("cannot read boxes", got="3 numbers", expected="4", where="a.json: objects[2]", do="fix it"))
+    'cannot read boxes: got 3 numbers, expected 4, in a.json: objects[2]; fix it'
     """
 
     def __init__(self, what: str, *, got: object = None, expected: object = None, where: object = None,

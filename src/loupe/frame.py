@@ -66,16 +66,13 @@ class Frame:
         if picture.size != (self.image_width, self.image_height):
             raise RegionError("frame was made for a picture of another size", got=f"{picture.width} x {picture.height}",
                               expected=f"{self.image_width} x {self.image_height}")
-        inside = Box(max(0, self.view.x1), max(0, self.view.y1),
-                     min(self.image_width, self.view.x2), min(self.image_height, self.view.y2))
-        if inside == self.view:
-            out = picture.resize((self.width, self.height), resample, box=self.view.xyxy)
-        else:
-            out = Pillow.new("RGB", (self.width, self.height), self.fill)
-            straight = replace(self, flip=False).to_model(inside)
-            left, top, right, bottom = (round(v) for v in straight.xyxy)
-            size = max(1, right - left), max(1, bottom - top)
-            out.paste(picture.resize(size, resample, box=inside.xyxy), (left, top))
+        x1, y1, x2, y2 = self.view.xyxy
+        if x1 < 0 or y1 < 0 or x2 > picture.width or y2 > picture.height:  # on a ground of its own, whole pixels
+            left, top = math.floor(x1), math.floor(y1)
+            ground = Pillow.new("RGB", (math.ceil(x2) - left, math.ceil(y2) - top), self.fill)
+            ground.paste(picture, (-left, -top))
+            picture, x1, y1, x2, y2 = ground, x1 - left, y1 - top, x2 - left, y2 - top
+        out = picture.resize((self.width, self.height), resample, box=(x1, y1, x2, y2))
         return out.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT) if self.flip else out
 
 
@@ -106,10 +103,10 @@ def centre_crop(width: int, height: int, size: int) -> Frame:
 
 def smart_resize(width: int, height: int, size: int = 0, *, factor: int = 28, min_pixels: int = 56 * 56,
                  max_pixels: int = 28 * 28 * 1280) -> Frame:
-    """Both sides rounded to multiples of `factor`, the area kept within limits (Qwen2-VL, Qwen2.5-VL). `size` is unused."""
+    """Both sides rounded to multiples of `factor`, the area kept within limits (Qwen2-VL, 2.5-VL). `size` is unused."""
     if max(width, height) > 200 * min(width, height):
         raise RegionError("picture is too elongated", got=f"{width} x {height}", expected="aspect ratio below 200")
-    w, h = max(factor, round(width / factor) * factor), max(factor, round(height / factor) * factor)
+    w, h = round(width / factor) * factor, round(height / factor) * factor
     if w * h > max_pixels:
         shrink = math.sqrt(width * height / max_pixels)
         w = max(factor, math.floor(width / shrink / factor) * factor)

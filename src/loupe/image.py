@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from loupe.errors import ImageError
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 ORIENTATION = 0x0112  # EXIF tag
+TURN = Pillow.Transpose
+TURNS = {2: TURN.FLIP_LEFT_RIGHT, 3: TURN.ROTATE_180, 4: TURN.FLIP_TOP_BOTTOM, 5: TURN.TRANSPOSE, 6: TURN.ROTATE_270,
+         7: TURN.TRANSVERSE, 8: TURN.ROTATE_90}  # orientation -> what makes it upright
+PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # where a PNG may state it, also behind its pixels
+DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+          struct.error)  # what Pillow raises on damaged bytes
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,8 @@ class Image:
     """A picture by path or by bytes (an encoded file, not raw pixels). Nothing is read before it is asked for.
 
     Sizes are of the upright picture: EXIF orientation is applied, as every viewer does, so regions drawn on
-    what a person sees are in the same pixels. (Datasets whose boxes ignore EXIF say so: `upright=False`.)
+    what a person sees are in the same pixels. (Datasets whose boxes ignore EXIF say so: `upright=False`;
+    Pillow turns TIFFs all the same.)
     """
 
     path: Path | None = None
@@ -51,7 +59,7 @@ class Image:
             source = Pillow.fromarray(source)
         if isinstance(source, Pillow.Image):
             buffer = io.BytesIO()
-            rgb(ImageOps.exif_transpose(source)).save(buffer, "PNG")
+            upright(source).save(buffer, "PNG")
             return cls(data=buffer.getvalue())
         raise ImageError("cannot make a picture of this", got=type(source).__name__,
                          expected="a path, bytes, a Pillow image or an array [h, w, 3]")
@@ -81,19 +89,23 @@ class Image:
     @cached_property
     def size(self) -> tuple[int, int]:
         """(width, height) of the upright picture, from the header alone."""
-        with self._open() as picture:
-            turned = self.upright and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+        data = self.bytes()
+        with self._open(data) as picture:
+            silent = picture.format == "PNG" and not any(mark in data for mark in PNG_EXIF)
+            if not self.upright or silent or picture.format == "TIFF":
+                return picture.size
+            turned = orientation(picture) in (5, 6, 7, 8)
             return (picture.height, picture.width) if turned else picture.size
 
     def pillow(self) -> Pillow.Image:
         """Decoded: upright, RGB, 8 bits a channel. A corrupt or truncated file is an ImageError."""
-        with self._open() as picture:
+        with self._open(self.bytes()) as picture:
             try:
                 if picture.format == "JPEG":
                     picture.draft("RGB", picture.size)
                 picture.load()
-                return rgb(ImageOps.exif_transpose(picture) if self.upright else picture)
-            except (OSError, ValueError, SyntaxError, EOFError) as error:
+                return upright(picture) if self.upright else rgb(picture)
+            except DAMAGE as error:
                 raise ImageError("picture is corrupt", got=error, where=self.name,
                                  do="fetch the file again or leave it out") from None
 
@@ -101,31 +113,55 @@ class Image:
         """uint8 [height, width, 3]."""
         return np.asarray(self.pillow())
 
-    def _open(self) -> Pillow.Image:
-        data = self.bytes()
+    def _open(self, data: bytes) -> Pillow.Image:
         try:
             picture = Pillow.open(io.BytesIO(data))
         except UnidentifiedImageError:
             raise ImageError("not a picture", got=f"{len(data)} bytes starting {data[:4]!r}",
                              expected="JPEG, PNG, WebP, GIF, BMP or TIFF", where=self.name) from None
-        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-            raise ImageError("picture is corrupt", got=error, where=self.name) from None
+        except Pillow.DecompressionBombError as error:
+            raise ImageError("picture has too many pixels", got=error, expected=f"at most {MAX_PIXELS} pixels",
+                             where=self.name, do="shrink it first") from None
+        except DAMAGE as error:
+            raise ImageError("picture is corrupt", got=error, where=self.name,
+                             do="fetch the file again or leave it out") from None
         if picture.width * picture.height > MAX_PIXELS:
             raise ImageError("picture has too many pixels", got=f"{picture.width} x {picture.height}",
                              expected=f"at most {MAX_PIXELS} pixels", where=self.name, do="shrink it first")
         return picture
 
 
+def orientation(picture: Pillow.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where none is stated or the block is damaged. (A PNG is decoded for it.)"""
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except DAMAGE:
+        return 1
+    return value if value in TURNS else 1
+
+
+def upright(picture: Pillow.Image) -> Pillow.Image:
+    """Turned as its EXIF orientation says, as RGB, with nothing left that would turn it again."""
+    turn = TURNS.get(orientation(picture))
+    out = rgb(picture.transpose(turn) if turn is not None else picture)
+    out = out.copy() if out is picture else out
+    out.info = {}
+    return out
+
+
 def rgb(picture: Pillow.Image) -> Pillow.Image:
     """Any Pillow mode as 8-bit RGB: transparency on white, 16-bit scaled (not clipped), palettes resolved."""
-    if picture.mode == "RGB":
+    if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
+    if picture.mode == "La":
+        picture = picture.convert("LA")
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         values = np.asarray(picture, np.float64)
-        top = 65535.0 if picture.mode.startswith("I") and values.max(initial=0) > 255 else 255.0
+        deep = picture.mode.startswith("I;16") or (picture.mode == "I" and values.max(initial=0) > 255)
+        top = 65535.0 if deep else 255.0
         grey = np.clip(values * (255.0 / top), 0, 255).round().astype(np.uint8)
         return Pillow.fromarray(grey).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         ground = Pillow.new("RGBA", picture.size, "white")
         return Pillow.alpha_composite(ground, picture).convert("RGB")

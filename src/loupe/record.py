@@ -34,7 +34,7 @@ class Phrase:
 
     text: str
     region: Region
-    refers: bool = False  # True: the words single this region out in its picture (RefCOCO); False: merely true of it (VG)
+    refers: bool = False  # True: the words single this region out (RefCOCO); False: merely true of it (VG)
     object: str | None = None  # id of the object it is about, where known
     id: str = ""
 
@@ -88,7 +88,7 @@ class Record:
     questions: tuple[Question, ...] = ()
     words: tuple[Word, ...] = ()
     dialogues: tuple[Turns, ...] = ()
-    vocabulary: tuple[str, ...] = ()  # class names that were looked for in this picture; a name in it without object is absent
+    vocabulary: tuple[str, ...] = ()  # class names looked for in this picture; one without an object is absent
     exhaustive: bool = False  # every instance of every class in `vocabulary` is annotated (COCO, Objects365, the world)
     extra: dict = field(default_factory=dict, compare=False)  # e.g. {"coco_id": 1234}; read by overlap checks only
 

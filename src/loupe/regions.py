@@ -217,7 +217,7 @@ def iou(a: Region, b: Region) -> float:
     Two boxes are compared exactly, on continuous edges (no +1 pixel). If either is a Mask both are compared
     as pixels; a polygon is filled on the mask's grid, or on its own rounded-up extent.
     """
-    if a.image != b.image:
+    if a.image != b.image or isinstance(a, Point) or isinstance(b, Point):
         return 0.0
     if isinstance(a, (Polygon, Mask)) or isinstance(b, (Polygon, Mask)):
         width, height = _grid(a, b)

@@ -21,6 +21,7 @@ CHUNK = 1 << 20  # bytes read at a time
 LARGEST = 1 << 28  # bytes one element may take
 BAR = 50 << 20  # bytes from which a progress bar is worth its line
 _space = re.compile(r"[ \t\r\n]*")
+_comma = re.compile(r"[ \t\r\n]*,[ \t\r\n]*(?=[^ \t\r\n])")
 _decode = json.JSONDecoder().raw_decode
 AGAIN = "fetch the file again, or check that it is the one meant"
 
@@ -110,7 +111,12 @@ class Stream:
             return
         while True:
             self._peek()
-            yield self._value(key)
+            piece = self._value(key)
+            while comma := _comma.match(self._text, self._at):  # the next element begins inside the window
+                yield piece
+                self._at = comma.end()
+                piece = self._value(key)
+            yield piece
             if self._next("]"):
                 return
 
@@ -137,7 +143,8 @@ class Stream:
         while True:
             try:
                 value, end = _decode(self._text, self._at)
-                if end < len(self._text) or self._ended:
+                cut = end == len(self._text) or (self._text[end] in ".eE" and len(self._text) - end < 32)  # a number's
+                if not cut or self._ended:
                     break
             except json.JSONDecodeError as error:
                 unclosed = error.msg.startswith("Unterminated string")
