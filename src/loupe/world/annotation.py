@@ -10,6 +10,7 @@ from loupe.image import Image
 from loupe.record import Object, Phrase, Question, Record, Relation, Word
 from loupe.regions import Mask
 from loupe.world import paint, sentences
+from loupe.world.chance import choose
 from loupe.world.expressions import Referring
 from loupe.world.kinds import CLASSES, PARTS
 from loupe.world.predicates import form
@@ -107,6 +108,6 @@ def _relations(scene: Scene, referring: Referring, ids) -> tuple[Relation, ...]:
             if draw < 0.45:
                 out.append(Relation(ids[k, -1], "has" if draw < 0.35 else "with", ids[k, p]))
             elif draw < 0.65:
-                words = ("of", "on", "part of", "belonging to")[int(rng.integers(4))]
+                words = choose(rng, ("of", "on", "part of", "belonging to"))
                 out.append(Relation(ids[k, p], words, ids[k, -1]))
     return tuple(out)

@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from loupe.world.chance import choose
 from loupe.world.predicates import Pair, form
 from loupe.world.scene import Part, Scene, Thing
 
@@ -75,7 +76,7 @@ class Referring:
     def shortest(self, thing: Thing) -> str:
         """A noun that means this thing alone, or an empty string."""
         fit = self.unique[id(thing)]
-        return noun(thing, fit[int(self.rng.integers(len(fit)))]) if fit else ""
+        return noun(thing, choose(self.rng, fit)) if fit else ""
 
     def of(self, thing: Thing) -> list[Expression]:
         """Several expressions of different kinds for one whole thing, short ones first."""
@@ -89,7 +90,7 @@ class Referring:
         limits = (2, 1, 2, 1, 1)
         for some, limit in zip(kinds, limits):
             if some:
-                start = int(self.rng.integers(len(some)))
+                start = int(self.rng.random() * len(some))
                 found += (some[start:] + some[:start])[:limit]
         out, seen = [], set()
         for kind, text in found + self._sentences(thing):
@@ -104,11 +105,11 @@ class Referring:
         fit = self.unique[id(thing)]
         if not fit:
             return []
-        chosen = fit[int(self.rng.integers(len(fit)))]
+        chosen = choose(self.rng, fit)
         texts = [noun(thing, chosen)]
         more = [key for key in thing.said if key not in chosen]
         if more and self.rng.random() < 0.5:
-            texts.append(noun(thing, (*chosen, more[int(self.rng.integers(len(more)))])))
+            texts.append(noun(thing, (*chosen, choose(self.rng, more))))
         return [("attribute", text) for text in texts]
 
     def _order(self, thing: Thing) -> list[tuple[str, str]]:
@@ -156,13 +157,13 @@ class Referring:
         """The thing by its relation to another that is known by itself."""
         out = []
         anchors = [other for other in self.things if other is not thing and self.unique[id(other)]]
-        start = int(self.rng.integers(len(anchors))) if anchors else 0
+        start = int(self.rng.random() * len(anchors))
         for anchor in anchors[start:] + anchors[:start]:
             pair = self.pair(thing, anchor)
             holding = [predicate for predicate in pair.holding if predicate.refers]
             if not holding:
                 continue
-            predicate = holding[int(self.rng.integers(len(holding)))]
+            predicate = choose(self.rng, holding)
             for keys in ((thing.said,) if full else ((), ("colour",))):
                 rivals = [other for other in self.fitting(thing, keys) if other is not thing and other is not anchor]
                 if any(predicate.loose(self.pair(other, anchor)) for other in rivals):

@@ -40,16 +40,18 @@ class Sprite:
 
 def shade(colour: str, rng: np.random.Generator) -> np.ndarray:
     """One of a colour's near shades, float32 [3]."""
-    near = np.asarray(COLOURS[colour], np.float32) + rng.integers(-JITTER, JITTER + 1, 3)
-    return np.minimum(np.maximum(near, 0), 255).astype(np.float32)
+    moved = rng.integers(-JITTER, JITTER + 1, 3).tolist()
+    return np.array([min(max(c + m, 0), 255) for c, m in zip(COLOURS[colour], moved)], np.float32)
 
 
 def _tones(rgb: np.ndarray) -> np.ndarray:
     """Float32 [3, 3]: the colour, its rim, the second tone of its textures."""
     red, green, blue = rgb.tolist()
     lift = 160 if 0.3 * red + 0.59 * green + 0.11 * blue < 130 else 0
-    rim = rgb * 0.45 if max(red, green, blue) > 60 else rgb + 70
-    return np.stack([rgb, rim, rgb * 0.35 + lift]).astype(np.float32)
+    times, plus = (0.45, 0) if max(red, green, blue) > 60 else (1, 70)
+    rows = [[red, green, blue], [times * c + plus for c in (red, green, blue)],
+            [0.35 * c + lift for c in (red, green, blue)]]
+    return np.array(rows, np.float32)
 
 
 def _texture(name: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:

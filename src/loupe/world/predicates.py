@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from loupe.world.chance import choose
 from loupe.world.scene import Scene, Thing
 
 
@@ -111,9 +112,9 @@ PREDICATES = (
               ("behind", "partly hidden by", "partly covered by"), 3),
     Predicate("touching", lambda p: p.contact, lambda p: p.gap < 0.04 or p.overlap > 0,
               ("touching", "in contact with", "against", "leaning against"), 4),
-    Predicate("larger", lambda p: p.growth > 1.6, lambda p: p.growth > 0.95,
+    Predicate("larger", lambda p: p.growth > 1.6, lambda p: p.shrink < 1.05,
               ("larger than", "bigger than"), 1),
-    Predicate("smaller", lambda p: p.shrink > 1.6, lambda p: p.shrink > 0.95, ("smaller than",), 1),
+    Predicate("smaller", lambda p: p.shrink > 1.6, lambda p: p.growth < 1.05, ("smaller than",), 1),
     Predicate("far", lambda p: math.hypot(p.dx, p.dy) > 0.62, lambda p: math.hypot(p.dx, p.dy) > 0.48,
               ("far from", "far away from", "a long way from"), 0.8),
     Predicate("level", lambda p: abs(p.dy) < 0.025 and abs(p.dx) > 0.2, lambda p: abs(p.dy) < 0.1,
@@ -138,5 +139,5 @@ BY_FORM = {form: predicate for predicate in PREDICATES for form in predicate.for
 
 def form(predicate: Predicate, pair: Pair, rng: np.random.Generator) -> str:
     """Words for a predicate: mostly the usual ones."""
-    words = predicate.forms[0] if rng.random() < 0.55 else predicate.forms[int(rng.integers(len(predicate.forms)))]
+    words = predicate.forms[0] if rng.random() < 0.55 else choose(rng, predicate.forms)
     return words.replace("{colour}", pair.a.colour)

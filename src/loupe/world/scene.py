@@ -12,6 +12,7 @@ import numpy as np
 from loupe.errors import ConfigError
 from loupe.regions import Box
 from loupe.world import font, paint
+from loupe.world.chance import choose
 from loupe.world.kinds import COMPOSED, KINDS, SHAPES, Kind
 from loupe.world.paint import COLOURS, SKIN, TEXTURES, Sprite
 
@@ -150,7 +151,7 @@ class _Stage:
             if near and attempt < TRIES // 2:
                 x, y, apart = self._beside(wide, high, inside[top:bottom, left:right], rng)
             else:
-                x, y = (int(rng.integers(1, limit)) for limit in (self.width - wide, self.height - high))
+                x, y = (1 + int(rng.random() * (limit - 1)) for limit in (self.width - wide, self.height - high))
                 apart = True
             if not (1 <= x <= self.width - wide - 1 and 1 <= y <= self.height - high - 1):
                 continue
@@ -169,7 +170,7 @@ class _Stage:
 
     def _beside(self, wide: int, high: int, inside: np.ndarray, rng) -> tuple[int, int, bool]:
         """A place that overlaps, touches or lies inside a thing already there."""
-        x1, y1, x2, y2 = self.boxes[int(rng.integers(len(self.boxes)))]
+        x1, y1, x2, y2 = choose(rng, self.boxes)
         if wide < 0.62 * (x2 - x1) and high < 0.62 * (y2 - y1) and rng.random() < 0.7:
             return ((x1 + x2 - wide) // 2 + int(rng.integers(-1, 2)), (y1 + y2 - high) // 2 + int(rng.integers(-1, 2)),
                     False)
@@ -220,37 +221,33 @@ class _Stage:
         return True
 
 
-def _choose(rng: np.random.Generator, options):
-    return options[int(rng.integers(len(options)))]
-
-
 def _other(rng: np.random.Generator, options, *taken: str) -> str:
-    return _choose(rng, [option for option in options if option not in taken])
+    return choose(rng, [option for option in options if option not in taken])
 
 
 def _thing(stage: _Stage, wanted: int, shrink: bool, rng: np.random.Generator) -> Thing:
     """A thing with its looks, not yet placed; `shrink` asks for a small one."""
     singles, barred = stage.singles, {thing.name for thing in stage.things if thing.crowd}
     if singles and rng.random() < TWIN_SHARE:
-        kind = _choose(rng, singles).kind
+        kind = choose(rng, singles).kind
     else:
         kinds = COMPOSED if rng.random() < COMPOSED_SHARE and not shrink else SHAPES
-        kind = _choose(rng, [kind for kind in kinds if kind.name not in barred])
+        kind = choose(rng, [kind for kind in kinds if kind.name not in barred])
     radii = COMPOSED_RADII if kind.composed or kind.name in ("fish", "sign") else SHAPE_RADII
     names = list(radii)
     large = 0.5 if wanted <= 3 else 0.25
-    size = names[0] if shrink else names[-1] if rng.random() < large else _choose(rng, names[:-1])
+    size = names[0] if shrink else names[-1] if rng.random() < large else choose(rng, names[:-1])
     radius = rng.uniform(*radii[size]) * stage.side
     if singles and rng.random() < 0.2:
-        colour = _choose(rng, singles).colour
+        colour = choose(rng, singles).colour
     else:
-        colour = _choose(rng, list(COLOURS))
+        colour = choose(rng, list(COLOURS))
     textured = any(leaf.textured for leaf in kind.leaves)
     if size == "small" and kind.name not in ROOMY:
         textured = False
-    texture = _choose(rng, TEXTURES[1:]) if textured and rng.random() < 0.45 else "plain"
+    texture = choose(rng, TEXTURES[1:]) if textured and rng.random() < 0.45 else "plain"
     second = _other(rng, ("cyan", "white", "yellow") if kind.name == "car" else list(COLOURS), colour, "black")
-    third = _choose(rng, SKIN) if kind.name == "person" else _other(rng, list(COLOURS), colour, second, "white")
+    third = choose(rng, SKIN) if kind.name == "person" else _other(rng, list(COLOURS), colour, second, "white")
     word, scale = _word(kind, radius, stage.side, rng)
     return _painted(kind, radius, colour, size, "plain" if word else texture, second, third, word, scale, rng)
 
@@ -262,7 +259,7 @@ def _word(kind: Kind, radius: float, side: int, rng: np.random.Generator) -> tup
     x1, y1, x2, y2 = kind.written
     fits = [word for word in font.WORDS if font.width(word, scale) + 2 <= (x2 - x1) * radius
             and font.HEIGHT * scale + 2 <= (y2 - y1) * radius]
-    return (_choose(rng, fits), scale) if fits else ("", 1)
+    return (choose(rng, fits), scale) if fits else ("", 1)
 
 
 def _painted(kind, radius, colour, size, texture, second, third, word, scale, rng) -> Thing:
@@ -279,9 +276,9 @@ def _painted(kind, radius, colour, size, texture, second, third, word, scale, rn
 
 def _crowd(stage: _Stage, rng: np.random.Generator) -> Thing:
     """Many small things of one class, close together: one annotation, iscrowd."""
-    kind = _choose(rng, [KINDS[name] for name in ("circle", "diamond", "star", "heart", "square")])
+    kind = choose(rng, [KINDS[name] for name in ("circle", "diamond", "star", "heart", "square")])
     radius = max(3.2, 0.036 * stage.side)
-    colour = _choose(rng, list(COLOURS))
+    colour = choose(rng, list(COLOURS))
     one = paint.sprite(kind, radius, {"main": paint.shade(colour, rng)}, "plain")
     across, step = int(rng.integers(3, 6)), math.ceil(2.3 * radius)
     down = int(rng.integers(2, 4))

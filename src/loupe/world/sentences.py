@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from loupe.regions import Box
+from loupe.world.chance import choose
 from loupe.world.expressions import Referring, article, noun, place
 from loupe.world.kinds import CLASSES, KINDS
 from loupe.world.paint import COLOURS
@@ -77,8 +76,7 @@ def _held(scene: Scene, referring: Referring, limit: int) -> list[tuple[Thing, T
         pair = referring.pair(a, b)
         holding = [predicate for predicate in pair.holding if predicate.refers]
         if holding and len(out) < limit:
-            weights = np.array([predicate.weight for predicate in holding])
-            chosen = holding[int(rng.choice(len(holding), p=weights / weights.sum()))]
+            chosen = choose(rng, holding, [predicate.weight for predicate in holding])
             out.append((a, b, form(chosen, pair, rng)))
     return out
 
@@ -103,7 +101,7 @@ def captions(scene: Scene, referring: Referring) -> list[str]:
         out.append(f"{article(noun(a, a.said))} {words} {article(noun(b, b.said))}{tail}")
     written = [thing for thing in things if thing.word]
     if written:
-        thing = written[int(rng.integers(len(written)))]
+        thing = choose(rng, written)
         out.append(f"{article(noun(thing, thing.said))} that says {thing.word}")
     return [text[0].upper() + text[1:] + "." for text in out]
 
@@ -113,16 +111,16 @@ def questions(scene: Scene, referring: Referring) -> list[tuple[str, str]]:
     rng, things = referring.rng, referring.things
     groups, crowded = by_class(things), {thing.name for thing in scene.things if thing.crowd}
     names = list(groups)
-    asked = names[int(rng.integers(len(names)))]
+    asked = choose(rng, names)
     out = [(f"How many {KINDS[asked].many} are there?", str(len(groups[asked])))]
     absent = [name for name in CLASSES if name not in groups and name not in crowded]
     if rng.random() < 0.5:
-        out.append((f"Is there {article(absent[int(rng.integers(len(absent)))])} in the picture?", "no"))
+        out.append((f"Is there {article(choose(rng, absent))} in the picture?", "no"))
     else:
-        out.append((f"Is there {article(names[int(rng.integers(len(names)))])} in the picture?", "yes"))
+        out.append((f"Is there {article(choose(rng, names))} in the picture?", "yes"))
     singles = [thing for thing in things if referring.unique[id(thing)]]
     if singles:
-        out += _about(singles[int(rng.integers(len(singles)))], referring)
+        out += _about(choose(rng, singles), referring)
     for thing in things:
         if thing.word and len(groups[thing.name]) == 1:
             out.append((f"What does the {thing.name} say?", thing.word))
@@ -152,7 +150,7 @@ def _about(thing: Thing, referring: Referring) -> list[tuple[str, str]]:
     if len(same) == 1 and rng.random() < 0.5:
         out.append((f"Which thing is {thing.colour}?", thing.name))
     elif rng.random() < 0.3:
-        colour = list(COLOURS)[int(rng.integers(len(COLOURS)))]
+        colour = choose(rng, list(COLOURS))
         count = sum(other.colour == colour for other in referring.things)
         out.append((f"How many {colour} things are there?", str(count)))
     for other in referring.things:
