@@ -47,8 +47,9 @@ def run(args) -> None:
     for reason, number in sorted(corpus.drops.items()):
         print(f"{number:>10,}  {reason}")
     named = args.what if not args.what.endswith(".json") else "RECIPE"
+    same = " ".join([named, f"--data {args.out}", *(f"--root {root}" for root in args.root)])
     print(f"{corpus.manifest['samples']:,} questions on {len(corpus):,} pictures in {args.out}; "
-          f"next: loupe show {args.out}, or loupe train {named} --data {args.out} --out RUN")
+          f"next: loupe show {args.out}, or loupe train {same} --out RUN")
 
 
 def read_mixture(what: str, stage: str | None, changes) -> tuple:
