@@ -48,6 +48,14 @@ def test_grounding():
         assert s.turns[1] == assistant(s.extra["truth"]) and s.extra["phrase"] in s.turns[0].parts[0]
 
 
+def test_a_phrase_in_a_question_loses_its_full_stop():
+    record = kitchen(phrases=(Phrase("the left cup. ", CUP_LEFT, refers=True, object="c1", id="p"),))
+    assert asked("grounding", record)["phrase:p"].turns == (user("Where is the left cup?"),)
+    assert asked("coarse-position", record)["names:top-left:phrase:p"].turns[0].parts[0].endswith("the left cup?")
+    assert "names:c1:on:the left cup" in asked("relation-objects", record)
+    assert asked("description", record)["phrase:p"].extra["truth"] == "the left cup."  # answers stay as annotated
+
+
 def test_description():
     found = asked("description")
     assert found["phrase:p1"].turns == (user("Describe ", CUP_LEFT, "."),)

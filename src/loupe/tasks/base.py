@@ -74,6 +74,11 @@ def pick(things: list, rng: np.random.Generator):
     return things[int(rng.integers(len(things)))] if things else None
 
 
+def mention(text: str) -> str:
+    """A phrase as it stands inside a question: without the full stop many annotators end it with."""
+    return text.strip().rstrip(".").rstrip() or text.strip()
+
+
 def single(record: Record) -> list[Object]:
     """The objects one can point at and name: no crowds, nothing unnamed."""
     return [o for o in record.objects if o.name and not o.crowd]

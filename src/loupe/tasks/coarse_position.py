@@ -12,7 +12,7 @@ import numpy as np
 
 from loupe.record import Object, Record
 from loupe.regions import Region, centre, iou
-from loupe.tasks.base import Case, Task, pick, single
+from loupe.tasks.base import Case, Task, mention, pick, single
 from loupe.tasks.classes import check_order, ordered
 from loupe.tasks.grounding import check_phrases, phrases
 from loupe.tasks.listing import KINDS, check_kinds, listed
@@ -89,7 +89,7 @@ def by_box(record: Record) -> list[Reference]:
 def by_words(record: Record, which: str) -> list[Reference]:
     if not single(record):  # no objects annotated: an empty quadrant would mean nothing
         return []
-    return [Reference(key, p.text.strip(), p.region, p.object) for key, p in phrases(record, which)]
+    return [Reference(key, mention(p.text), p.region, p.object) for key, p in phrases(record, which)]
 
 
 def _is(o: Object, reference: Reference) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from loupe.errors import unknown_name
 from loupe.record import Phrase, Record
 from loupe.sample import Regions
-from loupe.tasks.base import Case, Task, pick
+from loupe.tasks.base import Case, Task, mention, pick
 from loupe.tasks.classes import by_class
 
 PHRASES = ("any", "refers", "unique")
@@ -61,6 +61,6 @@ class Grounding(Task):
         return (self.case(key, phrase) for key, phrase in phrases(record, self.phrases))
 
     def case(self, key: str, phrase: Phrase) -> Case:
-        text = phrase.text.strip()
+        text = mention(phrase.text)
         about = {"object": phrase.object} if phrase.object else {}
         return Case(key, {"phrase": text}, (Regions((phrase.region,)),), phrase.region, extra={"phrase": text, **about})

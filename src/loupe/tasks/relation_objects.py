@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.record import Object, Record
-from loupe.tasks.base import Case, pick
+from loupe.tasks.base import Case, mention, pick
 from loupe.tasks.classes import by_class, check_order, ordered
 from loupe.tasks.listing import KINDS, check_kinds, listed
 from loupe.tasks.relation import RelationTask, triplets
@@ -59,7 +59,7 @@ class RelationObjects(RelationTask):
 
 def names_for(record: Record, subject: Object) -> list[str]:
     """Words that single the subject out: phrases about it that refer; else its name, if no other object has it."""
-    words = [p.text.strip() for p in record.phrases if p.object == subject.id and p.refers and p.text.strip()]
+    words = [mention(p.text) for p in record.phrases if p.object == subject.id and p.refers and p.text.strip()]
     if not words and [o.id for o in by_class(record).get(subject.name, [])] == [subject.id]:
         words = [f"the {subject.name}"]
     return list(dict.fromkeys(words))
