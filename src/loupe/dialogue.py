@@ -83,7 +83,7 @@ class Dialogue:
                 answer = self._parts(turn, codec, frames, ("", ""))
                 if not "".join(s.text for s in answer).strip():
                     raise _bad("an assistant turn is empty", sample, do="give it words or regions, or drop the sample")
-                body += [replace(s, loss=True) for s in (Segment(self.answer_space), *answer,
+                body += [Segment(s.text, True) for s in (Segment(self.answer_space), *answer,
                                                      Segment(self.answer_tail + self.stop))]
         return Rendered(_joined(prefix), _joined(body))
 
@@ -177,6 +177,8 @@ def _leading(sample: Sample) -> tuple[list[int], tuple[Turn, ...]]:
     """Pictures that stand before the first question, and the turns without the marks that say just that."""
     marked = {p.image for t in sample.turns for p in t.parts if isinstance(p, ImageMark)}
     leading = [i for i in range(len(sample.images)) if i not in marked]
+    if not marked:
+        return leading, sample.turns
     first, *rest = sample.turns
     parts: list[Part] = list(first.parts)
     while parts and isinstance(parts[0], ImageMark) and parts[0].image == len(leading):
@@ -191,7 +193,7 @@ def _joined(segments: Sequence[Segment]) -> tuple[Segment, ...]:
         if s.image is None and not s.text:
             continue
         if out and s.image is None and out[-1].image is None and out[-1].loss == s.loss:
-            out[-1] = replace(s, text=out[-1].text + s.text)
+            out[-1] = Segment(out[-1].text + s.text, s.loss)
         else:
             out.append(s)
     return tuple(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 
 from loupe.codec import grammar
@@ -82,8 +82,8 @@ class Codec:
     def _written(self, pending: list) -> str:
         """Regions given as (kind, steps, phrase), neighbours in one group where the family has one for them."""
         def together(region) -> tuple:
-            group = self._group(region[0], bool(region[2].strip()))
-            return self.groups.index(group), region[2] if group.shared else ""
+            index, shared = self._group(region[0], bool(region[2].strip()))
+            return index, region[2] if shared else ""
 
         out = []
         for (index, _), same in groupby(pending, together):
@@ -92,14 +92,24 @@ class Codec:
                 out.append(writer.write(self.groups[index].item))
         return self.join.join(out)
 
-    def _group(self, kind: str, tied: bool) -> Group:
-        fitting = [g for g in self.groups if kind in g.kinds]
-        if not fitting:
+    @cached_property
+    def _fitting(self) -> dict[tuple[str, bool], tuple[int, bool]]:
+        """(kind, with a phrase) -> index of the group that writes it, and whether its phrase is shared."""
+        out = {}
+        for kind in {k for g in self.groups for k in g.kinds}:
+            fitting = [i for i, g in enumerate(self.groups) if kind in g.kinds]
+            for tied in (False, True):
+                index = next((i for i in fitting if self.groups[i].tied == tied), fitting[0])
+                out[kind, tied] = index, self.groups[index].shared
+        return out
+
+    def _group(self, kind: str, tied: bool) -> tuple[int, bool]:
+        if (kind, tied) not in self._fitting:
             raise CodecError(f"codec {self.name!r} has no way to write a {kind}",
-                             expected=" or ".join(sorted({k for g in self.groups for k in g.kinds})),
+                             expected=" or ".join(sorted({k for k, _ in self._fitting})),
                              do="use a codec that writes it (xy writes all)" if kind in ("colour", "point")
                              else "use region.box, or a codec that writes it (xy, chatspot)")
-        return next((g for g in fitting if g.tied == tied), fitting[0])
+        return self._fitting[kind, tied]
 
     def _region(self, region: Region, frame: Frame) -> tuple[str, list[int]]:
         """Kind and steps of a region in pixels of the original image."""
@@ -121,9 +131,14 @@ class Codec:
         self._group("colour", False)
         return [self._step(v / 255, self.numbers("colour")[0].grid) for v in (colour.r, colour.g, colour.b)]
 
+    @cached_property
+    def _spelling(self) -> dict[str, list[grammar.Number]]:
+        return {kind: grammar.spelled_numbers(grammar.marks(self.groups[index].item, kind)[0])
+                for (kind, _), (index, _) in self._fitting.items()}
+
     def numbers(self, kind: str) -> list[grammar.Number]:
         """How the numbers of a region of this kind are spelled."""
-        return next(grammar.spelled_numbers(m) for g in self.groups for m in grammar.marks(g.item, kind))
+        return self._spelling[kind]
 
     # -- reading
 
