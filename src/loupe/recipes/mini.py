@@ -9,7 +9,7 @@ from the tower's position code, query and key norms that start above one, few ob
 
 from __future__ import annotations
 
-from loupe.data.mixture import Curriculum, HeldOut, Mixture, Source
+from loupe.data.mixture import Curriculum, Mixture, Source
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tuner import Frozen, Full, Tune
 from loupe.training.recipe import Optim, Recipe, Stage
@@ -46,16 +46,17 @@ MINI_START = Recipe(
     qk_gain=1.5,
     stages=(
         Stage("see", Mixture(WORLD[2:]), Optim(2e-3, 0.02, warmup=0.05), TOWER, epochs=None, steps=1500, batch=64,
-              precision="bf16", objective="dense"),
+              precision="auto", objective="dense"),
         Stage("talk", Mixture(WORLD, pairs_per_image=10, curriculum=Curriculum(1, 6, 0.35)),
-              Optim(2e-3, 0.02, warmup=0.03), EVERYTHING, epochs=None, steps=3500, batch=80, precision="bf16"),
+              Optim(2e-3, 0.02, warmup=0.03), EVERYTHING, epochs=None, steps=3500, batch=80, precision="auto"),
     ),
 )
 
 PHOTOS = (
     Source("coco", "coco", "coco", split="train2017",
            tasks=(("grounding", 2.0), ("detection", 1.0), ("counting", 1.0), ("coarse-position", 1.0),
-                  ("caption", 0.5))),
+                  ("caption", 0.5)),
+           task_options={"grounding": {"phrases": "unique"}}),  # categories that occur once in their photo
 )
 COCO_MINI = Recipe(
     name="coco-mini",
@@ -64,8 +65,8 @@ COCO_MINI = Recipe(
     qk_gain=1.5,
     stages=(
         Stage("see", Mixture(PHOTOS), Optim(2e-3, 0.02, warmup=0.05), TOWER, epochs=None, steps=300, batch=32,
-              precision="bf16", objective="dense"),
+              precision="auto", objective="dense"),
         Stage("talk", Mixture(PHOTOS, pairs_per_image=8), Optim(2e-3, 0.02, warmup=0.05), EVERYTHING,
-              epochs=None, steps=600, batch=64, precision="bf16"),
+              epochs=None, steps=600, batch=64, precision="auto"),
     ),
 )

@@ -1,7 +1,7 @@
 """Pink (arXiv 2310.00582): referential comprehension through adapters in the tower and the language model.
 
     loupe train pink --root DATA --out RUN          DATA holds llava_cc3m, llava, visual_genome and objects365
-    loupe evaluate RUN --benchmark refcoco-val      expected of the full recipe: 88.3 on RefCOCO val (Table 7, fine-tuned)
+    loupe evaluate RUN --benchmark refcoco-val      the paper: 88.3 (Table 7, fine-tuned)
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ PINK = Recipe(
     ),
     stages=(ALIGN, TUNE),
     notes=(
-        "differs from paper: VQAv2, A-OKVQA and Flickr30k Entities are left out, because their readers do not exist yet",
+        "differs from paper: VQAv2, A-OKVQA and Flickr30k Entities are left out, because their readers are still to "
+        "come",
         "differs from paper: Objects365 serves detection and counting only, because its referring expressions come "
         "from self-consistent bootstrapping (§3.3)",
     ),
@@ -92,12 +93,13 @@ PINK_RELEASE = replace(
         dialogue="llama-2",
     ),
     stages=(
-        replace(ALIGN, optim=replace(ALIGN.optim, warmup=0.03)),  # differs from paper: 200 steps, because the release does
+        # both warm-ups differ from paper: 200 and 10,000 steps, because the release gives them as shares
+        replace(ALIGN, optim=replace(ALIGN.optim, warmup=0.03)),
         replace(
             TUNE,
             tune=Tune(vision=replace(RELEASE_TUNER, tapped_only=True),  # 23 layers: 400,568 parameters
                       bridge=Full(), language=RELEASE_TUNER, tokens="rows"),  # 2,228,480 parameters
-            optim=replace(TUNE.optim, warmup=0.05),  # differs from paper: 10,000 steps, because the release does
+            optim=replace(TUNE.optim, warmup=0.05),
         ),
     ),
 )
@@ -120,7 +122,7 @@ PINK_MINI = replace(
         replace(
             ALIGN,
             # differs from paper: CC3M, because the miniature world has its own captions
-            mixture=Mixture((Source("captions", "coco-captions", "coco", split="train2017", tasks=(("caption", 1.0),)),)),
+            mixture=Mixture((Source("captions", "coco-captions", "coco", "train2017", (("caption", 1.0),)),)),
             accumulation=1,
             precision="float32",
             optim=replace(ALIGN.optim, warmup=0.03),  # differs from paper: 200 steps, because a mini stage has fewer

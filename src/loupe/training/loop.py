@@ -49,8 +49,27 @@ class Job:
     objective: nn.Module
     optimiser: torch.optim.Optimizer
     accelerator: Accelerator
+    precision: str = "float32"  # or "bf16": what stage.precision means here
     workers: int = 1
     log_every: int = 10
+
+
+def precision(wish: str, device: torch.device) -> str:
+    """What "auto" means on this machine: bf16 on accelerators, and on processors that multiply it faster."""
+    if wish != "auto":
+        return wish
+    if device.type != "cpu":
+        return "bf16"
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = torch.ones(512, 256, dtype=dtype), torch.ones(256, 256, dtype=dtype)
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            a @ b
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = min(times)
+    return "bf16" if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else "float32"
 
 
 class Updates(Dataset):
@@ -65,9 +84,19 @@ class Updates(Dataset):
             first = step * self.images
             indices = np.arange(first, min(first + self.images, len(self.groups)))
             cut = np.array_split(indices, self.parts)
-            return [self.work([self.groups[int(i)] for i in cut[k]]) for k in self.mine if len(cut[k])]
+            return [self._part(cut[k]) for k in self.mine if len(cut[k])]
         except LoupeError as error:
             return error
+
+    def _part(self, indices) -> Work:
+        draw = getattr(self.groups, "draw", None)  # a mixture says for each group what it passed over
+        if draw is None:
+            return self.work([self.groups[int(i)] for i in indices])
+        drawn = [draw(int(i)) for i in indices]
+        work = self.work([samples for samples, _ in drawn])
+        for _, drops in drawn:
+            work.drops.update(drops)
+        return work
 
 
 def updates(job: Job, first: int) -> DataLoader:
@@ -137,7 +166,7 @@ def _update(job: Job, module: nn.Module, works: list[Work], step: int) -> dict:
         torch.manual_seed(_seed(job.seed, stage.name, step, accelerator.process_index, k))
         last = k == len(works) - 1
         with accelerator.no_sync(module) if not last else nullcontext():
-            with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bf16"):
+            with torch.autocast(device.type, torch.bfloat16, enabled=job.precision == "bf16"):
                 loss, parts = module(work.to(device).batch)
             (loss * (accelerator.num_processes / max(weight.item(), 1.0))).backward()
         total += loss.detach()
@@ -161,7 +190,8 @@ def _check(total: float, norm: float, works: list[Work], stage: Stage, step: int
     ids = [i for work in works for i in work.ids]
     listed = ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
     raise TrainingError("training stopped: the " + ("gradient" if math.isfinite(total) else "loss") + " is not finite",
-                        got=f"loss {total}, gradient norm {norm}", where=f"stage {stage.name} step {step}, samples {listed}",
+                        got=f"loss {total}, gradient norm {norm}",
+                        where=f"stage {stage.name} step {step}, samples {listed}",
                         do="the last checkpoint is kept; lower optim.lr or use precision=float32 with a new --out")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from loupe.errors import ConfigError, ImageError
 from loupe.frame import Frame
+from loupe.models.bridge import sine
 from loupe.models.encoding import Encoder
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
@@ -27,8 +29,9 @@ from loupe.training.objective import Work
 
 FINE = 4  # each patch is looked at in FINE x FINE places
 OWNED = 3  # places of one object that make a patch its own
-TERMS = ("class", "attribute", "box", "colour")
-WEIGHTS = (1.0, 1.0, 5.0, 0.5)
+TERMS = ("class", "attribute", "box", "place", "colour")
+WEIGHTS = (1.0, 1.0, 5.0, 1.0, 0.5)
+WAVES = 64  # numbers that say one edge of a box in the sine code, as location tokens start with
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class DenseWork:
         batch = Patches(*(torch.from_numpy(np.stack(column)) for column in (pixels, *zip(*targets))))
         owned, traits = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
         count = float(batch.kind.numel())
-        counts = torch.tensor([count, traits, owned, count], dtype=torch.float64)
+        counts = torch.tensor([count, traits, owned, owned, count], dtype=torch.float64)
         return Work(batch, counts, count, images=len(ids), ids=tuple(ids), drops=drops)
 
     def _pixels(self, record: Record, frame: Frame) -> np.ndarray:
@@ -93,7 +96,8 @@ class DenseWork:
 
 
 class Dense(nn.Module):
-    """Per patch: cross-entropy of the class, of each attribute, L1 of the box's edges, squares of the mean colour."""
+    """Per patch: cross-entropy of the class, of each attribute, L1 of the box's edges, squares of their sine codes
+    (so that they can be copied straight into location tokens) and of the patch's mean colour."""
 
     unit, terms = "patches", TERMS
 
@@ -104,18 +108,20 @@ class Dense(nn.Module):
         if self.tower.tokens != grid**2:
             raise ConfigError("dense supervision needs one token per patch", got=f"{self.tower.tokens} tokens",
                               expected=f"{grid} x {grid}", where="model.vision.drop_cls")
-        self.sizes = (len(words.classes) + 1, len(words.attributes), 4, 3)
+        self.sizes = (len(words.classes) + 1, len(words.attributes), 4, 4 * WAVES, 3)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
         self.register_buffer("centre", places(grid).repeat(1, 2), persistent=False)  # [P, 4]
 
     def forward(self, patches: Patches) -> tuple[Tensor, Tensor]:
-        out = self.head(self.tower(patches.pixels)).float()  # [N, P, K + A + 4 + 3]
-        kind, traits, box, colour = out.split(self.sizes, -1)
+        out = self.head(self.tower(patches.pixels)).float()  # [N, P, sum(sizes)]
+        kind, traits, box, place, colour = out.split(self.sizes, -1)
+        known = max(1, traits.shape[-1])  # attributes; sources without any give none
         losses = (
             nn.functional.cross_entropy(kind.flatten(0, 1), patches.kind.flatten(), reduction="sum", ignore_index=-1),
-            _where(nn.functional.binary_cross_entropy_with_logits, traits, patches.traits).mean(-1).sum(),
+            _where(nn.functional.binary_cross_entropy_with_logits, traits, patches.traits).sum() / known,
             _where(nn.functional.l1_loss, box + self.centre, patches.box).mean(-1).sum(),
-            nn.functional.mse_loss(colour, mean_colour(patches.pixels, self.tower.grid), reduction="none").mean(-1).sum(),
+            _where(nn.functional.mse_loss, place, codes(patches.box)).mean(-1).sum(),
+            (colour - mean_colour(patches.pixels, self.tower.grid)).square().mean(-1).sum(),
         )
         total = sum(weight * loss for weight, loss in zip(WEIGHTS, losses))
         return total, torch.stack([loss.detach() for loss in losses])
@@ -125,6 +131,11 @@ def _where(loss, out: Tensor, target: Tensor) -> Tensor:
     """The elementwise loss, zero where the target is NaN."""
     known = ~target.isnan()
     return loss(out, target.nan_to_num(0.0), reduction="none") * known
+
+
+def codes(box: Tensor) -> Tensor:
+    """[N, P, 4] fractions -> [N, P, 4 * WAVES]; NaN stays NaN."""
+    return sine(box.flatten(), WAVES).view(*box.shape[:2], -1)
 
 
 def mean_colour(pixels: Tensor, grid: int) -> Tensor:
@@ -152,28 +163,37 @@ def patch_targets(record: Record, frame: Frame, grid: int, words: Words) -> tupl
 def owners(objects: Sequence[Object], frame: Frame, grid: int) -> np.ndarray:
     """[grid * grid] index of the object each patch lies on; -1 on none. Smaller objects lie in front of larger ones."""
     side = grid * FINE
-    canvas = Pillow.new("I", (side, side), -1)
-    pen = ImageDraw.Draw(canvas)
-    scale = side / frame.width, side / frame.height
+    canvas = np.full((side, side), -1)
+    xs, ys = _places(frame, side)
     for k in sorted(range(len(objects)), key=lambda k: -objects[k].box.area):
-        _paint(canvas, pen, k, objects[k], frame, scale)
-    places = np.asarray(canvas).reshape(grid, FINE, grid, FINE).transpose(0, 2, 1, 3).reshape(grid * grid, FINE**2)
-    counts = np.stack([(places == k).sum(1) for k in range(len(objects))] or [np.zeros(grid * grid, int)], 1)
-    best = counts.argmax(1)
-    return np.where(counts.max(1) >= OWNED, best, -1)
+        canvas[_inside(objects[k], xs, ys)] = k
+    places = canvas.reshape(grid, FINE, grid, FINE).transpose(0, 2, 1, 3).reshape(grid * grid, FINE**2)
+    counts = (places[:, None] == np.arange(max(1, len(objects)))[:, None]).sum(-1)  # [P, objects]
+    return np.where(counts.max(1) >= OWNED, counts.argmax(1), -1)
 
 
-def _paint(canvas, pen, k: int, thing: Object, frame: Frame, scale: tuple[float, float]) -> None:
-    """Object k on the canvas of fine places: its outline if annotated, else its box."""
+@lru_cache(64)
+def _places(frame: Frame, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """[side] x and [side] y of the fine places' centres, in pixels of the image."""
+    centres = (np.arange(side) + 0.5) / side
+    x, y = frame.xy_to_image(centres * frame.width, centres * frame.height)
+    return x, y
+
+
+def _inside(thing: Object, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """[side, side] bool: places within the object's outline if annotated, else within its box."""
     if isinstance(thing.shape, Mask):
-        inside = Pillow.fromarray(frame.to_model(thing.shape).array()).resize(canvas.size, Pillow.Resampling.NEAREST)
-        canvas.paste(k, (0, 0), inside.convert("L"))
-    elif thing.shape:
+        columns, rows = np.floor(xs).astype(int), np.floor(ys).astype(int)
+        known = ((rows >= 0) & (rows < thing.shape.height))[:, None] & (columns >= 0) & (columns < thing.shape.width)
+        pixels = thing.shape.array()
+        return known & pixels[rows.clip(0, thing.shape.height - 1)][:, columns.clip(0, thing.shape.width - 1)]
+    if thing.shape:
+        # one place is (xs[1] - xs[0]) pixels wide; a mirrored frame runs the other way
+        canvas = Pillow.new("1", (len(xs), len(ys)))
+        pen = ImageDraw.Draw(canvas)
         for polygon in thing.shape:
-            moved = frame.to_model(polygon).points
-            pen.polygon([(x * scale[0] - 0.5, y * scale[1] - 0.5) for x, y in moved], fill=k)
-    else:
-        x1, y1, x2, y2 = frame.to_model(thing.box).xyxy
-        edges = [round(v) for v in (x1 * scale[0], y1 * scale[1], x2 * scale[0] - 1, y2 * scale[1] - 1)]
-        if edges[2] >= edges[0] and edges[3] >= edges[1]:
-            pen.rectangle(edges, fill=k)
+            x, y = np.asarray(polygon.points).T
+            pen.polygon([*zip((x - xs[0]) / (xs[1] - xs[0]), (y - ys[0]) / (ys[1] - ys[0]))], fill=1)
+        return np.asarray(canvas, bool)
+    box = thing.box
+    return ((ys >= box.y1) & (ys < box.y2))[:, None] & ((xs >= box.x1) & (xs < box.x2))

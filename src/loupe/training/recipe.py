@@ -11,7 +11,7 @@ from loupe.models.spec import ModelSpec
 from loupe.models.tuner import Tune
 
 OBJECTIVES = ("language", "dense")
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "auto")
 SCHEDULES = ("cosine", "linear", "constant")
 
 
@@ -44,7 +44,7 @@ class Stage:
     steps: int | None = None  # updates, where given
     batch: int = 32  # question-answer pairs per update, over all processes
     accumulation: int = 1  # parts a process cuts its share of the batch into; changes memory, not results
-    precision: str = "float32"
+    precision: str = "float32"  # "auto": bf16 where the processor is faster at it
     objective: str = "language"  # "dense": the tower alone learns each patch's object (training/pretraining.py)
 
     def __post_init__(self):

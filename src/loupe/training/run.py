@@ -25,7 +25,7 @@ from loupe.models.assembly import build
 from loupe.models.tuner import apply
 from loupe.training import journal, state
 from loupe.training.journal import Journal
-from loupe.training.loop import Job, fit
+from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
 from loupe.training.optim import optimiser
 from loupe.training.recipe import Recipe
@@ -159,8 +159,8 @@ class Trainer:
         if at is not None:
             state.restore(at, self.model, objective, adam)
         workers = self.how.workers if self.how.workers is not None else 1
-        job = Job(stage, self.recipe.seed, steps, groups, work, objective, adam, self.accelerator, workers,
-                  self.how.log_every)
+        job = Job(stage, self.recipe.seed, steps, groups, work, objective, adam, self.accelerator,
+                  self._precision(stage), workers, self.how.log_every)
 
         def save(due: bool) -> None:
             due |= self.how.save_steps is not None and progress.step % self.how.save_steps == 0
@@ -173,11 +173,21 @@ class Trainer:
         fit(job, progress, self.journal, save)
         self.accelerator.wait_for_everyone()
 
+    def _precision(self, stage) -> str:
+        """Decided once per run, so that a resumed run computes as it began."""
+        path = self.folder / "precision.json"
+        known = _read(path) if path.exists() else {}
+        if stage.name not in known:
+            known[stage.name] = precision(stage.precision, self.accelerator.device)
+            if self.accelerator.is_main_process:
+                _write(path, known)
+        return known[stage.name]
+
     def _manifest(self, **more) -> None:
         if self.accelerator.is_main_process:
             encoder = self.model.encoder
             _write(self.folder / "manifest.json", {
-                "recipe": self.recipe.name, "codec": encoder.codec.spec(), "dialogue": config.to_json(encoder.dialogue),
+                "recipe": self.recipe.name, "codec": encoder.codec.name, "dialogue": encoder.dialogue.name,
                 "versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
                 "commit": _commit(), "device": str(self.accelerator.device),
                 "processes": self.accelerator.num_processes, "data": self.materials.hashes, **more})
@@ -199,7 +209,8 @@ def start_norms(model, gain: float | None) -> None:
     found = [m for n, m in model.language.named_modules() if n.endswith((".q_norm", ".k_norm"))]
     if not found:
         raise ConfigError("this language model has no query and key norms", where="qk_gain",
-                          got=model.language.config.model_type, expected="one that has, as qwen3", do="set qk_gain=none")
+                          got=model.language.config.model_type, expected="one that has them, as qwen3",
+                          do="set qk_gain=none")
     for norm in found:
         norm.weight.fill_(gain)
 

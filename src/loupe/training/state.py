@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from loupe.errors import CheckpointError, FileError
+from loupe.models.checkpoint import write_folder
 
 PROGRESS, WEIGHTS, OPTIMISER = "progress.json", "weights.safetensors", "optimiser.pt"
 
@@ -39,25 +40,16 @@ class Progress:
 def save(folder: Path, progress: Progress, model: nn.Module, objective: nn.Module, optimiser) -> Path:
     """checkpoints/<stage>-<step>: trained parameters, the objective's own, optimiser, position."""
     out = folder / "checkpoints" / f"{progress.stage}-{progress.step}"
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    if out.exists():
+        return out
     weights = weights_of(model, objective, progress.touched)
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save_file(weights, temporary / WEIGHTS)
-        torch.save(optimiser.state_dict(), temporary / OPTIMISER)
-        (temporary / PROGRESS).write_text(json.dumps(asdict(progress), indent=1))
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
-    except OSError as error:
-        raise cannot_write(error, out) from error
-    except RuntimeError as error:  # torch and safetensors report a full disk in words of their own
-        if shutil.disk_usage(folder).free > 2 * sum(t.nbytes for t in weights.values()) + 2**20:
-            raise
-        raise cannot_write(OSError(errno.ENOSPC, str(error)), out) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return out
+
+    def write(place: Path) -> None:
+        save_file(weights, place / WEIGHTS)
+        torch.save(optimiser.state_dict(), place / OPTIMISER)
+        (place / PROGRESS).write_text(json.dumps(asdict(progress), indent=1))
+
+    return write_folder(out, write, SafetensorError, RuntimeError)
 
 
 def cannot_write(error: OSError, where: Path) -> FileError:

@@ -1,0 +1,71 @@
+"""`loupe train`: a recipe into a run folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = """Train a recipe, or go on with a run that was stopped.
+
+  loupe train mini-start --root DATA --out runs/mini
+  loupe train mini-start talk.optim.lr=1e-3 --root DATA --out runs/other
+  loupe train coco-mini --root coco=/data/coco --out runs/photos
+  loupe train pink --root DATA --root coco=/data/coco model.language.checkpoint=/weights/vicuna-7b --out runs/pink
+
+`loupe show RECIPE` prints every setting by its path; path=value changes one.
+Several processes or GPUs: accelerate launch -m loupe train ...
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
+    parser.add_argument("overrides", metavar="path=value", nargs="*", help="settings to change")
+    parser.add_argument("--out", required=True, type=Path, help="run folder: new, or of the same recipe to go on")
+    parser.add_argument("--data", type=Path, help="corpus written by `loupe build`, for the language stages")
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", action="append", default=[], metavar="DIR or name=DIR",
+                        help="parent of the sources' folders; name=DIR says where one of them lies")
+    parser.add_argument("--device", help="cpu, cuda; default: the best there is")
+    parser.add_argument("--workers", type=int, help="processes that prepare data (default 1)")
+    parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
+    parser.add_argument("--save-steps", type=int, help="updates between checkpoints")
+    parser.add_argument("--keep", type=int, default=2, help="checkpoints kept beside the ends of stages (default 2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from loupe.recipes import recipe
+
+    chosen = recipe(args.recipe).change(*overrides(args.overrides, recipe(args.recipe)))
+    return start(chosen, args, args.data)
+
+
+def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
+    from loupe.training.run import train
+
+    done = train(chosen, args.out, roots(args.root), data, device=args.device, workers=args.workers,
+                 save_minutes=args.save_minutes, save_steps=args.save_steps, keep=args.keep)
+    report = done.report()
+    for name, line in report["stages"].items():
+        print(f"{name}: {line['step']} updates, {line['images']} pictures, loss {line['loss']:.3f}")
+    for reason, count in sorted(report["drops"].items()):
+        print(f"left out: {count} x {reason}")
+    print(f"model in {done.model}; ask it: loupe chat {done.model} PICTURE")
+    return 0
+
+
+def overrides(given: list[str], chosen) -> list[str]:
+    """Paths may leave out "stages." before a stage's name."""
+    stages = {stage.name for stage in chosen.stages}
+    return [f"stages.{text}" if text.split(".")[0] in stages else text for text in given]
+
+
+def roots(given: list[str]) -> dict[str, Path]:
+    """--root DIR is the parent of all, --root name=DIR one source's folder."""
+    out: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        out[name if equals else ""] = Path(folder if equals else name).expanduser()
+    return out
