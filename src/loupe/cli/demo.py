@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
             step(demo)
     picture = demo.cases[0].image.path if demo.cases else "PICTURE"
     print(f"\nThe report lies in {demo.out / 'report.html'}; talk to the model next: "
-          f"loupe chat {demo.out / 'run'} --image {picture}")
+          f"loupe chat {demo.out / 'run'} {picture}")
 
 
 @contextmanager
@@ -269,13 +269,13 @@ def _report(demo: Demo) -> None:
     where = page.section("Time", page.table([(step, demo.seconds[step]) for step in STEPS if step in demo.seconds],
                                             ("step", "seconds")))
     root = " ".join(f"--root {root}" for root in demo.args.root) or f"--root {demo.roots['']}"
-    then = ("Talk to this model, measure it on every question, or train it longer:",
-            f"loupe chat {out / 'run'} --image {demo.cases[0].image.path if demo.cases else 'PICTURE'}",
-            f"loupe evaluate {out / 'run'} --benchmark {demo.results[0].benchmark if demo.results else 'NAME'} {root}",
-            f"loupe train {name} {root} --out {out.with_name(out.name + '-long')} stages.talk.steps=20000")
-    whole = evaluation_page(demo.results, name, demo.roots, title=f"loupe demo: {name}", before=(facts,),
+    then = ("Talk to this model, measure it on every question, or train the recipe alone:",
+            f"loupe chat {out / 'run'} {demo.cases[0].image.path if demo.cases else 'PICTURE'}",
+            f"loupe evaluate {out / 'run'} {demo.results[0].benchmark if demo.results else 'NAME'} {root}",
+            f"loupe train {name} {root} --out {out.with_name(out.name + '-long')}")
+    whole = evaluation_page(demo.results, name, demo.roots, title=f"loupe demo: {name}", before=(facts, asked),
                             lead="A model that talks about regions: built, trained, measured and asked here.",
-                            after=(asked, curve, data, where), then=then)
+                            after=(curve, data, where), then=then)
     page.write_page(whole, out / "report.html")
 
 

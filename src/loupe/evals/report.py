@@ -50,13 +50,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the score table: a share in 0..1 with its 95 % interval over `count` questions."""
+    """One line of the score table: a share in 0..1 with its 95 % interval, where it has one, over `count` questions."""
 
     benchmark: str
     name: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     count: int
     unreadable: int = 0
     strong: bool = False  # the model, as opposed to a baseline
@@ -92,9 +92,8 @@ def score_lines(results: Sequence, model: str) -> list[Score]:
     out = []
     for r in results:
         f = r.scores.main
-        known = f.low is not None
-        out.append(Score(f"{r.benchmark}: {f.name}", r.model, f.value, f.low if known else f.value,
-                         f.high if known else f.value, r.count, r.scores.unread, r.model == model))
+        out.append(Score(f"{r.benchmark}: {f.name}", r.model, f.value, f.low, f.high, r.count, r.scores.unread,
+                         r.model == model))
     return out
 
 
@@ -155,7 +154,8 @@ def scores(rows: Iterable[Score], caption="Share of right answers, with its 95 %
     for score in rows:
         new = score.benchmark != before
         kinds = ["strong"] * score.strong + ["first"] * (new and before is not None)
-        numbers = (f"{score.low:.1%} to {score.high:.1%}", f"{score.count:,}", f"{score.unreadable:,}")
+        interval = "-" if score.low is None else f"{score.low:.1%} to {score.high:.1%}"
+        numbers = (interval, f"{score.count:,}", f"{score.unreadable:,}")
         body.append(tag("tr", tag("th", score.benchmark if new else "", scope="row"), tag("td", score.name),
                         tag("td", f"{score.value:.1%}", class_="number"), tag("td", _bar(score)),
                         *(tag("td", cell, class_="number") for cell in numbers), class_=" ".join(kinds) or None))
@@ -167,11 +167,13 @@ def scores(rows: Iterable[Score], caption="Share of right answers, with its 95 %
 
 def _bar(score: Score) -> Html:
     shade = "var(--accent)" if score.strong else "var(--soft)"
+    line = "" if score.low is None else (
+        f'<path d="M{100 * score.low:.2f} 5H{100 * score.high:.2f}" stroke="var(--ink)" stroke-width="1.6" '
+        'vector-effect="non-scaling-stroke"/>')
     return Html(f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
                 f'<rect width="100" height="10" fill="var(--tint)"/>'
                 f'<rect width="{100 * score.value:.2f}" height="10" fill="{shade}" opacity=".7"/>'
-                f'<path d="M{100 * score.low:.2f} 5H{100 * score.high:.2f}" stroke="var(--ink)" stroke-width="1.6" '
-                'vector-effect="non-scaling-stroke"/></svg>')
+                f'{line}</svg>')
 
 
 def _named(spots: list[Spot], name: str) -> list[Spot]:
