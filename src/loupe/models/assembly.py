@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, d
     """
     marks, words = codec or codec_named(spec.codec), dialogue or dialogue_named(spec.dialogue)
     meta = device == "meta"
-    with _seeded(seed), torch.device("meta") if meta else _nothing():
+    with _seeded(seed), torch.device("meta") if meta else nullcontext():
         vision, seen_base = build_vision(spec.vision, meta, dtype)
         language, own_tokenizer, spoken_base = build_language(spec.language, tokenizer, (*marks.tokens, *words.tokens),
                                                               meta, dtype)
@@ -78,18 +78,21 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
 
     config = _config(spec.checkpoint, spec.config, "model.vision", meta)
     kind = getattr(transformers, TOWERS.get(config.model_type, "AutoModel"))
+    options = {}
     if config.model_type in ("clip", "siglip", "blip-2"):
+        if config.model_type == "blip-2":  # transformers strips this prefix from the other two by itself
+            options["key_mapping"] = {r"^(model\.)?vision_model\.": ""}
         config = config.vision_config
     config._attn_implementation = _attention(spec.attention)
-    options = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
+    shape = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
     base = None
     if spec.checkpoint and not meta:
-        model = _load(kind, spec.checkpoint, config, "model.vision", dtype, **options)
+        model = _load(kind, spec.checkpoint, config, "model.vision", dtype, **options, **shape)
         base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(model)}
     elif kind is transformers.AutoModel:
         model = kind.from_config(config)
     else:
-        model = kind(config, **options)
+        model = kind(config, **shape)
     return VisionTower(model, spec.layer, spec.size, spec.drop_cls), base
 
 
@@ -208,7 +211,7 @@ def _from_values(values: dict, where: str):
 
 
 def _load(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
-    with _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)"):
+    with _quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)"):
         model, info = kind.from_pretrained(checkpoint, config=config, dtype=getattr(torch, dtype),
                                            output_loading_info=True, **options)
     missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
@@ -233,8 +236,16 @@ def _readable(checkpoint: str | Path, where: str, files: str):
 
 
 @contextmanager
-def _nothing():
-    yield
+def _quiet():
+    """Without transformers' table of keys; missing ones are an error of ours, left-over ones belong to other parts."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 @contextmanager

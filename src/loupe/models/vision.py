@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch import Tensor, nn
 
@@ -50,6 +52,8 @@ class VisionTower(nn.Module):
         self.grid = size // patch
         self.width = config.hidden_size
         self.interpolate = size != config.image_size
+        takes = inspect.signature(type(blocks(model)[0]).forward).parameters
+        self.no_mask = {"attention_mask": None} if "attention_mask" in takes else {}
         special = self._special(config)
         self.skip = special if drop_cls else 0
         self.tokens = self.grid**2 + special - self.skip
@@ -70,7 +74,7 @@ class VisionTower(nn.Module):
             if hasattr(model, name):
                 x = getattr(model, name)(x)
         for block in blocks(model)[: self.tap]:
-            x = block(x, attention_mask=None)
+            x = block(x, **self.no_mask)
         return x[:, self.skip :]
 
     def tapped(self) -> list[nn.Module]:
