@@ -97,7 +97,7 @@ def test_counts_are_checked(root):
 def test_roots(tmp_path):
     assert place(tmp_path, "coco") == tmp_path / "coco"
     assert str(place({"": tmp_path, "coco": "/x"}, "coco")) == "/x"
-    with pytest.raises(FileError, match="--root coco=DIR"):
+    with pytest.raises(FileError, match="--root coco="):
         place({"refer": "/x"}, "coco")
     with pytest.raises(ConfigError, match="did you mean 'refcoco-val'"):
         open_questions("refcocoval", tmp_path)
@@ -204,7 +204,7 @@ def test_scoring_needs_no_torch(root, tmp_path):
             "assert not {'torch', 'transformers'} & set(sys.modules), 'torch was loaded'; sys.exit(code)")
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "IoU >= 0.5" in done.stdout and "100.0 %" not in done.stdout and "50.0 %" in done.stdout
+    assert "IoU >= 0.5                    50.0 % [9.5, 90.5]" in done.stdout
 
 
 def test_real_photos(shared_data):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from loupe.data.draw import place
 from loupe.errors import FileError, LoupeError, unknown_name
 from loupe.evals.predictions import fingerprint
 from loupe.plain import Roots
@@ -121,17 +122,6 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
     if not samples:
         raise CountError(f"{what.name} has no questions", got=0, expected="1 or more", where=folder, do=_why(records))
     return Questions(what, samples, folder, expected, records.hash, tuple(sorted(records.problems.items())))
-
-
-def place(roots: Roots, name: str) -> Path:
-    """The folder of a dataset: `roots[name]`, else the folder of that name below the parent root."""
-    named = {"": roots} if isinstance(roots, (str, os.PathLike)) else dict(roots or {})
-    if name in named:
-        return Path(named[name]).expanduser()
-    if "" not in named:
-        raise FileError("no folder is given for a dataset", got=", ".join(named) or "no root", expected=name,
-                        do=f"pass --root DIR that holds {name}/, or --root {name}=DIR")
-    return Path(named[""]).expanduser() / name
 
 
 def _expected(what: Benchmark, roots: Roots, folder: Path, count: int | str | None) -> tuple[int | None, str]:
