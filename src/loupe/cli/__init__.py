@@ -74,8 +74,8 @@ def overview() -> str:
     for group, verbs in GROUPS.items():
         lines.append(group)
         for verb in verbs:
-            first = import_module(VERBS[verb]).HELP.strip().splitlines()[0]
-            lines.append(f"  {verb:<10}{first}")
+            first = import_module(VERBS[verb]).HELP.strip().splitlines()[0].rstrip(".")
+            lines.append(f"  {verb:<10}{first[0].lower()}{first[1:]}")
     lines += ["", "`loupe VERB --help` tells more. New here? `loupe demo`.",
               "Exit codes: 0 done, 2 wrong input (one line says what), 130 stopped.",
               "A long command that was stopped goes on where it was when it is run again."]

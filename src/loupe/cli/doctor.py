@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 from pathlib import Path
 
 HELP = """say what this machine has and what would go wrong
@@ -67,7 +67,7 @@ def _torch(wrong: list[str]) -> list[tuple[str, str]]:
         devices.append("mps")
     if util.find_spec("torchvision"):
         try:
-            import torchvision  # noqa: F401
+            import_module("torchvision")
         except (ImportError, RuntimeError, OSError) as error:
             wrong.append(f"torchvision is installed but does not import, which breaks transformers: got {error}; "
                          "run `pip uninstall torchvision` (loupe does not need it)")
