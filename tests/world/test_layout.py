@@ -15,15 +15,23 @@ def contents(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_parts():
+    """Three parts or more, of few pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "PART", 20)
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("world") / "mini"
-    world.write(out, 130, seed=2, val=24, oddities=0.1)
+    world.write(out, 44, seed=2, val=20, oddities=0.1)
     return out
 
 
 def test_workers_do_not_change_a_byte(folder, tmp_path):
-    world.write(tmp_path / "two", 130, seed=2, val=24, oddities=0.1, workers=2)
+    world.write(tmp_path / "two", 44, seed=2, val=20, oddities=0.1, workers=2)
     assert contents(tmp_path / "two") == contents(folder)
 
 
@@ -39,13 +47,13 @@ def test_it_goes_on_after_a_stop_and_ends_at_once_when_done(folder, tmp_path, mo
 
     monkeypatch.setattr(layout, "_part", stopping)
     with pytest.raises(KeyboardInterrupt):
-        world.write(out, 130, seed=2, val=24, oddities=0.1)
+        world.write(out, 44, seed=2, val=20, oddities=0.1)
     assert not (out / "counts.json").exists() and not (out / "coco/annotations").exists()
     monkeypatch.setattr(layout, "_part", part)
-    world.write(out, 130, seed=2, val=24, oddities=0.1)
+    world.write(out, 44, seed=2, val=20, oddities=0.1)
     assert contents(out) == contents(folder)
     monkeypatch.setattr(layout, "_part", stopping)  # would raise
-    assert world.write(out, 130, seed=2, val=24, oddities=0.1) == json.loads((out / "counts.json").read_text())
+    assert world.write(out, 44, seed=2, val=20, oddities=0.1) == json.loads((out / "counts.json").read_text())
 
 
 def test_counts_are_those_of_the_files(folder):
@@ -67,7 +75,7 @@ def test_counts_are_those_of_the_files(folder):
 def test_held_out_references_lie_on_held_out_pictures(folder):
     held_out = {int(p.stem) for p in (folder / "coco/val2017").iterdir()}
     trained = {int(p.stem) for p in (folder / "coco/train2017").iterdir()}
-    assert (len(trained), len(held_out)) == (130, 24) and not trained & held_out
+    assert (len(trained), len(held_out)) == (44, 20) and not trained & held_out
     for dataset, by in layout.BY.items():
         for ref in pickle.loads((folder / "refer" / dataset / f"refs({by}).p").read_bytes()):
             assert ref["image_id"] in (trained if ref["split"] == "train" else held_out)
@@ -85,8 +93,8 @@ def test_foreign_and_other_folders_are_refused(folder, tmp_path, capsys):
     with pytest.raises(FileError, match="not empty"):
         world.write(tmp_path, 10)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
-    with pytest.raises(FileError, match="got images 130, seed 2, val 24|images 130"):
-        world.write(folder, 131, seed=2, val=24, oddities=0.1)
+    with pytest.raises(FileError, match="got images 44, expected images 45"):
+        world.write(folder, 45, seed=2, val=20, oddities=0.1)
     assert main(["world", str(tmp_path)]) == 2
     line = capsys.readouterr().err.strip()
     assert line.startswith("loupe world: will not write") and "\n" not in line

@@ -15,7 +15,7 @@ Ring = list[tuple[int, int]]  # corners (x, y), pixels
 def rings(mask: np.ndarray) -> tuple[list[Ring], list[Ring]]:
     """(outer rings, holes) of a boolean array [height, width]; corners only.
 
-    Pixels that touch at a corner alone belong to different rings, so no ring meets itself.
+    Pixels that touch at a corner alone are kept apart, so a ring meets itself at most in a corner.
     """
     mask = np.asarray(mask, bool)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
