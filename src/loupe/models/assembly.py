@@ -51,13 +51,22 @@ def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, d
             embedding = language.get_input_embeddings()
             base = embedding.base if isinstance(embedding, AddedEmbedding) else embedding
             bridge.level.fill_(level(base.weight))
-        start_locations(language, own_tokenizer, marks.starts)
+        fresh = _fresh(language, own_tokenizer, marks.starts) if spoken_base else marks.starts
+        start_locations(language, own_tokenizer, fresh)
     encoder = None
     if own_tokenizer is not None:
         encoder = Encoder(own_tokenizer, marks, words, spec.vision, bridge.tokens, spec.language.max_length)
     model = VLM(spec, vision, bridge, language, encoder)
     model.bases = {part: base for part, base in (("vision", seen_base), ("language", spoken_base)) if base}
     return model if meta else model.to(device)
+
+
+def _fresh(language, tokenizer, starts: dict) -> dict:
+    """Those location tokens that have just been added, not trained ones a checkpoint brought along."""
+    embedding = language.get_input_embeddings()
+    if not isinstance(embedding, AddedEmbedding):
+        return {}
+    return {t: s for t, s in starts.items() if tokenizer.convert_tokens_to_ids(t) >= embedding.start}
 
 
 def codec_named(name: str):

@@ -107,8 +107,9 @@ class Encoder:
         return self._backend.encode_batch(texts, add_special_tokens=False)
 
     def _tokenise(self, bodies: Sequence[Sequence]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Segments -> (ids, labels). Text between two images is tokenised in one go, as at inference; a token carries
-        loss if the segment of its last character does."""
+        """Segments -> (ids, labels). Text between two images is tokenised in one go; a token carries loss if its
+        segment does. Should a token reach over the start of an answer, as it never could when the answer is generated
+        behind the question, the segments are tokenised one by one."""
         runs = [_runs(segments) for segments in bodies]
         encoded = iter(self._encode_texts([run[0] for body in runs for run in body if not isinstance(run, int)]))
         out = []
@@ -120,9 +121,14 @@ class Encoder:
                     ids += [image_id(run)] * self.tokens
                     labels += [IGNORE] * self.tokens
                     continue
-                text = next(encoded)
-                ids += text.ids
-                labels += _labels(text.ids, text.offsets, run[1])
+                text, spans = next(encoded), run[1]
+                pieces = [(text, spans)]
+                if _straddles(text.offsets, spans):
+                    cut = [run[0][a:b] for a, b in zip([0, *(end for end, _ in spans)], (end for end, _ in spans))]
+                    pieces = [(e, [(len(t), loss)]) for e, t, (_, loss) in zip(self._encode_texts(cut), cut, spans)]
+                for piece, bounds in pieces:
+                    ids += piece.ids
+                    labels += _labels(piece.ids, piece.offsets, bounds)
             out.append((tuple(ids), tuple(labels)))
         return out
 
@@ -145,6 +151,17 @@ def _runs(segments) -> list:
             text += segment.text
             runs.append((text, [*spans, (len(text), segment.loss)]))
     return runs
+
+
+def _straddles(offsets: list[tuple[int, int]], spans: list[tuple[int, bool]]) -> bool:
+    """Does a token hold characters of two segments?"""
+    ends, at = [end for end, _ in spans[:-1]], 0
+    for start, end in offsets if ends else ():
+        while at < len(ends) and ends[at] <= start:
+            at += 1
+        if at < len(ends) and start < ends[at] < end:
+            return True
+    return False
 
 
 def _labels(ids: list[int], offsets: list[tuple[int, int]], spans: list[tuple[int, bool]]) -> list[int]:
