@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import subprocess
 import sys
 
@@ -52,6 +53,7 @@ def test_a_sequence_of_records_the_same_every_time(made):
     once, twice = list(records), list(records)
     assert once == twice == [records[i] for i in range(len(records))] == records[:] == list(reader(name)(root, split))
     assert records[-1] == once[-1] and records[0:1] == once[:1]
+    assert list(pickle.loads(pickle.dumps(records))) == once  # worker processes get a copy
     counted = dict(records.problems)
     list(records)
     assert dict(records.problems) == counted  # reading again counts nothing again
