@@ -76,6 +76,18 @@ def test_referring_against_counting_pixels():
     assert measure("referring", questions)["IoU >= 0.5"] == right / 200
 
 
+def test_overlaps_are_those_of_pycocotools():
+    mask = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(4)
+    corners = np.sort(rng.uniform(0, 50, (100, 2, 2, 2)), 2)  # [question, true or said, corner, x or y]
+    questions = [said(Box(*t.ravel()), Box(*p.ravel())) for t, p in corners]
+    sizes = corners.copy()
+    sizes[:, :, 1] -= sizes[:, :, 0]
+    official = [mask.iou(p.reshape(1, 4), t.reshape(1, 4), [0])[0, 0] for t, p in sizes]
+    assert measure("referring", questions)["mean IoU"] == pytest.approx(np.mean(official), abs=1e-12)
+    assert measure("referring", questions)["IoU >= 0.25"] == np.mean(np.array(official) >= 0.25)
+
+
 def test_numbers_and_words():
     said_as = {"There are 3.": 3, "three": 3, "None": 0, "2.5 of 4": 4, "a lot": None, "12 cats": 12}
     assert {text: number(text) for text in said_as} == said_as

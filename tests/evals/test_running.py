@@ -192,6 +192,9 @@ def test_baselines(root):
     # whole: 5000 / 20000, 10000 / 20000; centre (50, 25, 150, 75): 1250 / 8750, 5000 / 10000
     assert evaluate(load("whole-image"), "coco-unique-val2017", root)["mean IoU"] == pytest.approx((0.25 + 0.5) / 2)
     assert evaluate(load("centre-box"), "coco-unique-val2017", root)["mean IoU"] == pytest.approx((1 / 7 + 0.5) / 2)
+    counts = open_questions("coco-counting-val2017", root, split="train2017").samples
+    assert baseline("majority", counts).text == "1"  # of 0, 0, 1, 1, 1, 2
+    assert evaluate(baseline("majority", counts), "coco-counting-val2017", root)["exact"] == 0.5
     with pytest.raises(ConfigError, match="fitted"):
         load("mean-box")
     with pytest.raises(ConfigError, match="did you mean 'centre-box'"):

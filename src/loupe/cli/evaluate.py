@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
-from loupe.errors import ConfigError, FileError
+from loupe.errors import ConfigError, LoupeError
 
 HELP = """measure a model on benchmarks, beside trivial baselines
 
@@ -76,7 +76,7 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -
     others = _baselines(questions, roots)
     if predictor is None and args.model not in others:
         raise ConfigError("this baseline cannot be measured here", got=args.model, where=questions.benchmark.name,
-                          expected=", ".join(others) or "a model", do="mean-box needs the benchmark's train split")
+                          expected=", ".join(others) or "a model", do="fitted ones need the benchmark's train split")
     first = predictor or others.pop(args.model)
     shown = [evaluate(first, questions, roots, out, limit=args.limit)]
     shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False)
@@ -86,19 +86,21 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -
 
 
 def _baselines(questions, roots) -> dict:
-    """Those that can answer this benchmark; mean-box where its training split is there to be fitted on."""
+    """Those that can answer this benchmark; fitted ones where its training split is there."""
     from loupe.evals import open_questions
     from loupe.predictors import baseline
+    from loupe.predictors.baselines import FITTED, FOR
 
-    what = questions.benchmark
-    if what.metric != "referring":
-        return {}
-    made = {name: baseline(name) for name in ("whole-image", "centre-box")}
-    if what.fit:
-        try:
-            made["mean-box"] = baseline("mean-box", open_questions(what, roots, split=what.fit).samples)
-        except (FileError, ConfigError) as error:
-            print(f"mean-box is left out: {error}")
+    what, made, train = questions.benchmark, {}, None
+    for name in FOR.get(what.metric, ()):
+        if name not in FITTED:
+            made[name] = baseline(name)
+        elif what.fit:
+            try:
+                train = train or open_questions(what, roots, split=what.fit).samples
+                made[name] = baseline(name, train)
+            except LoupeError as error:
+                print(f"{name} is left out: {error}")
     return made
 
 

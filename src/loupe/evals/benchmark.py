@@ -46,7 +46,7 @@ class Benchmark:
         return {k: v for k, v in asdict(self).items() if k not in ("count", "fit")}
 
 
-def _refer(dataset: str, by: str, counts: Mapping[str, int]) -> list[Benchmark]:
+def _refer(dataset: str, by: str, counts: Mapping[str, int | None]) -> list[Benchmark]:
     return [Benchmark(f"{dataset}-{split}", "refer", "refer", split, {"dataset": dataset, "by": by}, count=count,
                       task_options={"phrases": "refers"}, fit="train") for split, count in counts.items()]
 
@@ -61,8 +61,8 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     *_refer("refcoco", "unc", {"val": 10834, "testA": 5657, "testB": 5095}),
     *_refer("refcoco+", "unc", {"val": 10758, "testA": 5726, "testB": 4889}),
     *_refer("refcocog", "umd", {"val": 4896, "test": 9602}),
-    Benchmark("refcocog-all", "refer", "refer", "", {"dataset": "refcocog", "by": "umd"},
-              task_options={"phrases": "refers"}),
+    *(replace(_refer(dataset, by, {"all": None})[0], split="", fit=None)  # every sentence, for small collections
+      for dataset, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd"))),
     _coco("unique", "grounding", "referring", task_options={"phrases": "unique"}, least_area=2000.0),
     _coco("counting", "counting", "numbers", task_options={"kinds": ["name"]}),
     _coco("detection", "detection", "boxes", task_options={"kinds": ["name"]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -37,6 +38,22 @@ class FixedBox:
             yield Answer((Found(Box(x1 * width, y1 * height, x2 * width, y2 * height)),))
 
 
+@dataclass(frozen=True)
+class FixedText:
+    """Always the same words."""
+
+    name: str
+    text: str
+
+    @property
+    def identity(self) -> dict:
+        return {"text": self.text}
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        for _ in samples:
+            yield Answer((self.text,), (), self.text)
+
+
 def whole_image() -> FixedBox:
     return FixedBox("whole-image", (0.0, 0.0, 1.0, 1.0))
 
@@ -64,15 +81,26 @@ def mean_box(samples: Iterable[Sample]) -> FixedBox:
     return FixedBox("mean-box", tuple(float(v) for v in np.mean(seen, 0)))
 
 
-BASELINES: dict[str, Callable] = {"whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box}
+def majority(samples: Iterable[Sample]) -> FixedText:
+    """The most frequent true text of training questions; of several, the first in order of letters."""
+    said = Counter(sample.extra["truth"] for sample in samples if isinstance(sample.extra.get("truth"), str))
+    if not said:
+        raise ConfigError("majority has nothing to be fitted on", got="no true text", expected="training questions")
+    return FixedText("majority", min(said, key=lambda text: (-said[text], text)))
 
 
-def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox:
-    """The named baseline; "mean-box" needs training questions to be fitted on."""
+BASELINES: dict[str, Callable] = {"whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box,
+                                  "majority": majority}
+FITTED = ("mean-box", "majority")  # need training questions
+FOR = {"referring": ("whole-image", "centre-box", "mean-box"), "numbers": ("majority",), "words": ("majority",)}
+
+
+def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox | FixedText:
+    """The named baseline; those of FITTED need training questions."""
     if name not in BASELINES:
         raise unknown_name("baseline", name, BASELINES)
-    if name != "mean-box":
+    if name not in FITTED:
         return BASELINES[name]()
     if samples is None:
-        raise ConfigError("mean-box has nothing to be fitted on", do="evaluate a model: mean-box is shown beside it")
-    return mean_box(samples)
+        raise ConfigError(f"{name} has nothing to be fitted on", do=f"evaluate a model: {name} is shown beside it")
+    return BASELINES[name](samples)
