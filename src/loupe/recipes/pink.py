@@ -1,7 +1,7 @@
 """Pink (arXiv 2310.00582): referential comprehension through adapters in the tower and the language model.
 
     loupe train pink --root DATA --out RUN          DATA holds llava_cc3m, llava, visual_genome and objects365
-    loupe evaluate RUN --benchmark refcoco-val      the paper: 88.3 (Table 7, fine-tuned)
+    loupe evaluate RUN refcoco-val --root DATA       the paper: 88.3 (Table 7, fine-tuned)
 """
 
 from __future__ import annotations
