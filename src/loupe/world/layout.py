@@ -6,10 +6,12 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from multiprocessing import connection
 from pathlib import Path
 
 from tqdm import tqdm
@@ -110,7 +112,7 @@ def _run(out: Path, settings: Settings, jobs: list, workers: int) -> Iterator[in
         for job in jobs:
             yield _part(out, settings, *job)
         return
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _die_with_parent)
     try:
         waiting: set[Future] = set()
         for job in jobs:
@@ -124,13 +126,23 @@ def _run(out: Path, settings: Settings, jobs: list, workers: int) -> Iterator[in
         pool.shutdown(cancel_futures=True)
 
 
+def _die_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch():
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _part(out: Path, settings: Settings, split: str, start: int, count: int) -> int:
     """Pictures start .. start + count of a split, and their spools in a folder that appears when they are whole."""
     folder = out / PARTS / f"{split}-{start:09d}"
     if folder.is_dir():
         return count
-    temporary = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     layouts = _layouts(settings, split)
     spools, counts = files.Spools(_documents(settings), temporary), Counter()
     try:
@@ -146,7 +158,8 @@ def _part(out: Path, settings: Settings, split: str, start: int, count: int) -> 
         spools.close()
     with files.writing(temporary):
         (temporary / COUNTS).write_text(json.dumps(counts), "utf-8")
-        os.replace(temporary, folder)
+        if not folder.is_dir():
+            os.replace(temporary, folder)
     return count
 
 
