@@ -122,8 +122,14 @@ def test_several_pictures_and_pictures_inside_a_question():
     model = tiny()
     two = [picture(1), picture(2)]
     asked = samples(two) + [Sample(tuple(two), (user("how many in", ImageMark(1), "?"),))]
-    for sample, found in zip(asked[:4], Look.at(model, two, Limits(answer=12)).answers(asked[:4])):
+    assert len(model.encoder.encode(asked)[4].prefix) < len(model.encoder.prefix(two))  # one picture comes later
+    for sample, found in zip(asked, Look.at(model, two, Limits(answer=12)).answers(asked)):
         assert found.raw == model.encoder.dialogue.answer(alone(model, sample, 12)[0])
+    talk = Look.at(model, two, Limits(answer=12)).talk()
+    first = talk.say("how many in", ImageMark(1), "?")
+    assert first.raw == model.encoder.dialogue.answer(alone(model, Sample(tuple(two), talk.turns[:1]), 12)[0])
+    second = talk.say("a red cup?")
+    assert second.raw == model.encoder.dialogue.answer(alone(model, Sample(tuple(two), talk.turns[:3]), 12)[0])
     none = Sample((), (user("how many?"),))
     assert Look.at(model, [], Limits(answer=12)).ask("how many?").raw == model.encoder.dialogue.answer(
         alone(model, none, 12)[0])
@@ -197,6 +203,11 @@ def test_words_and_regions_are_spaced_as_one_would_type():
     for nothing in ((), ("",), (ImageMark(0),)):
         with pytest.raises(ConfigError, match="no question"):
             turn(*nothing)
+
+
+def test_half_precision_answers():
+    look = Look.at(tiny(QWEN3).to(torch.bfloat16), [picture(1)], Limits(answer=20))
+    assert all(len(a.regions) == 1 and a.score > 0 for a in look.answers(QUESTIONS, constrain="box"))
 
 
 def test_locate_and_describe():

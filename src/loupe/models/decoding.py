@@ -21,22 +21,18 @@ ROOM = 32  # tokens of room first taken behind a question; doubled when it is fu
 
 @dataclass(frozen=True)
 class Prefix:
-    """Keys and values of B looks, P tokens each, and the image tokens for pictures named again inside a question."""
+    """Keys and values of B looks, P tokens each, and the image tokens for pictures that stand inside a question."""
 
+    ids: tuple[int, ...]  # [P], image tokens as `image_id`s
     layers: tuple[tuple[Tensor, Tensor], ...]  # per layer [B, H, P, D / H]
-    length: int
+    length: int  # P, or more where turns of a conversation follow
     seen: Tensor  # [B * images, T, D]
     images: int  # pictures per look
-
-    def look(self, index: int) -> Prefix:
-        """One of the looks; shares memory."""
-        layers = tuple((k[index:index + 1], v[index:index + 1]) for k, v in self.layers)
-        return Prefix(layers, self.length, self.seen[index * self.images:(index + 1) * self.images], self.images)
 
     def crop(self, length: int) -> Prefix:
         """Only the first `length` tokens; shares memory."""
         layers = tuple((k[:, :, :length], v[:, :, :length]) for k, v in self.layers)
-        return Prefix(layers, length, self.seen, self.images)
+        return Prefix(self.ids, layers, length, self.seen, self.images)
 
 
 @dataclass
@@ -92,23 +88,27 @@ class Room(DynamicLayer):
 
 
 @torch.inference_mode()
-def see(model: VLM, looks: Sequence[Sequence[Image]]) -> Prefix:
-    """Encode and prefill the prefix of each look; all have the same number of pictures. A bad picture raises."""
+def see(model: VLM, looks: Sequence[Sequence[Image]], opening: Sequence[int] | None = None) -> Prefix:
+    """Encode and prefill the prefix of each look; all have the same number of pictures. A bad picture raises.
+
+    opening: other ids than those of a sample whose pictures all stand in front.
+    """
     encoder, device = model.encoder, model.device
     count = len(looks[0])
-    ids = torch.tensor(encoder.prefix(looks[0]), dtype=torch.int64, device=device)
+    opening = tuple(encoder.prefix(looks[0]) if opening is None else opening)
+    ids = torch.tensor(opening, dtype=torch.int64, device=device)
     pixels = torch.from_numpy(encoder.pixels([image for images in looks for image in images])).to(device)
     seen = model.see(pixels)
     length = len(ids)
     if not length:
-        return Prefix((), 0, seen, count)
+        return Prefix(opening, (), 0, seen, count)
     rows = ids.expand(len(looks), length)
     x = embed(model, rows, range(len(looks)), seen, count)
     cache = DynamicCache()
     mask = torch.ones(length, length, dtype=torch.bool, device=device).tril()[None, None]
     positions = torch.arange(length, device=device)[None].expand(len(looks), length)
     model.hidden(x, mask.expand(len(looks), 1, length, length), positions, cache)
-    return Prefix(tuple((layer.keys, layer.values) for layer in cache.layers), length, seen, count)
+    return Prefix(opening, tuple((layer.keys, layer.values) for layer in cache.layers), length, seen, count)
 
 
 def embed(model: VLM, ids: Tensor, owners: Sequence[int], seen: Tensor, images: int) -> Tensor:

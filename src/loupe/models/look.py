@@ -25,6 +25,14 @@ class Limits:
     answer: int = 128  # tokens of one answer
     constrain: str | None = None  # see `Look.ask`
 
+    @property
+    def longest(self) -> int:
+        """One region ends by itself: it is not cut short in the middle."""
+        return max(self.answer, ONE_REGION) if self.constrain in ("box", "point", "colour") else self.answer
+
+
+ONE_REGION = 96  # tokens that hold any box, point or colour
+
 
 class Look:
     """Pictures the model has seen. Regions in questions and answers are in pixels of the original pictures.
@@ -94,23 +102,27 @@ class Talk:
     def __init__(self, look: Look):
         self.look, self.turns = look, ()
         self._ids: list[int] = []  # behind the look's prefix, whose keys and values are in `_prefix`
-        self._prefix = look.prefix
+        self._opening = self._prefix = look.prefix
 
     def say(self, *parts: Part | Region, constrain: str | None = None, max_tokens: int | None = None) -> Answer:
         look, model = self.look, self.look.model
         limits = replace(look.limits, constrain=constrain or look.limits.constrain,
                          answer=max_tokens or look.limits.answer)
         sample = Sample(look.images, (*self.turns, turn(*parts)))
-        ids, _ = model.encoder.body(sample)
+        encoded = model.encoder.encode([sample])[0]
+        if encoded.prefix != self._opening.ids:  # a picture is marked inside a question
+            self._opening = self._prefix = see(model, [look.images], encoded.prefix)
+            self._ids = []
+        ids, start = list(encoded.ids), self._opening.length
         same = _common(self._ids, ids[:-1])
-        known = self._prefix.crop(look.prefix.length + same)
-        most = _room(model, look.prefix.length, ids, limits.answer)
+        known = self._prefix.crop(start + same)
+        most = _room(model, start, ids, limits.longest)
         guides = _guides(model, [sample], limits.constrain)
         (written,), rows = generate(model, known, [0], [ids[same:]], [most], guides)
         layers = tuple((layer.keys, layer.values) for layer in rows.cache.layers)
         length = rows.cache.layers[0].get_seq_length()
-        self._prefix = Prefix(layers, length, look.prefix.seen, look.prefix.images)
-        self._ids = (ids + written.ids + list(model.encoder.stop))[:length - look.prefix.length]
+        self._prefix = replace(self._opening, layers=layers, length=length)
+        self._ids = (ids + written.ids + list(model.encoder.stop))[:length - start]
         said = read(model, sample, written, guides and guides[0])
         if said.raw.strip():
             self.turns = (*sample.turns, Turn("assistant", (said.raw,)))
@@ -139,11 +151,19 @@ def turn(*parts: Part | Region) -> Turn:
 
 def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[Sample],
            limits: Limits) -> list[Answer]:
-    """Answers to samples whose pictures are looks `owners[i]` of the prefix, in batches within the limits."""
-    bodies = [model.encoder.body(sample)[0] for sample in samples]
-    most = [_room(model, prefix.length, body, limits.answer) for body in bodies]
+    """Answers to samples whose pictures are looks `owners[i]` of the prefix, in batches within the limits.
+
+    A sample that begins otherwise (a picture is marked inside its question) gets a look of its own.
+    """
+    encoded = model.encoder.encode(samples)
     out: list[Answer | None] = [None] * len(samples)
-    order = sorted(range(len(samples)), key=lambda i: len(bodies[i]))
+    for i, e in enumerate(encoded):
+        if e.prefix != prefix.ids:
+            own = see(model, [samples[i].images], e.prefix)
+            out[i] = answer(model, own, [0], [samples[i]], limits)[0]
+    bodies = [e.ids for e in encoded]
+    most = [_room(model, prefix.length, body, limits.longest) for body in bodies]
+    order = sorted((i for i in range(len(samples)) if out[i] is None), key=lambda i: len(bodies[i]))
     for chunk in _chunks(order, bodies, prefix.length, limits):
         guides = _guides(model, [samples[i] for i in chunk], limits.constrain)
         written, _ = generate(model, prefix, [owners[i] for i in chunk], [bodies[i] for i in chunk],
@@ -215,7 +235,7 @@ def _chunks(order: Sequence[int], bodies: Sequence[Sequence[int]], prefix: int, 
     """Runs of `order` (shortest question first) within the limits; at least one question each."""
     chunk: list[int] = []
     for i in order:
-        wide = prefix + len(bodies[i]) + limits.answer
+        wide = prefix + len(bodies[i]) + limits.longest
         if chunk and (len(chunk) >= limits.rows or (len(chunk) + 1) * wide > limits.tokens):
             yield chunk
             chunk = []
