@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from loupe.errors import ImageError
 from loupe.evals.metrics import measure
 from loupe.evals.page import (
     Html,
@@ -128,7 +129,11 @@ def case(shown: Case) -> Html:
         truth, true = parts([shown.truth] if isinstance(shown.truth, str) else shown.truth, "true")
         rows.append(row("truth", truth if truth.strip() else "none"))
     spots = [*_named(true, "true"), *_named(predicted, "predicted"), *_named(asked, "asked")]
-    return card(picture(shown.image, *spots), tag("p", question, class_="ask"), *rows,
+    try:
+        seen = picture(shown.image, *spots)
+    except ImageError as error:
+        seen = tag("p", str(error), class_="bad")
+    return card(seen, tag("p", question, class_="ask"), *rows,
                 _verdict(shown, true, predicted))
 
 
