@@ -26,13 +26,14 @@ from loupe.sample import Sample, assistant, user
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
 
 
-def llama_tokenizer():
+def llama_tokenizer(across_spaces: bool = False):
     """Metaspace BPE with byte fallback, as Llama's: the spaces are part of the words, <unk> <s> </s> come first."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
                                            decoders.Strip(" ", 1, 0)])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # while pieces are learnt
+    if not across_spaces:
+        tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # while pieces are learnt
     special = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, show_progress=False)
     tokenizer.train_from_iterator(["USER: where is the red cup? ASSISTANT: [0.123,0.456,0.789,0.000]\n"] * 3, trainer)
@@ -104,6 +105,19 @@ def test_an_answer_is_tokenised_as_it_will_be_generated(places, groups):
         assert ids[: len(prompt)] == prompt and all(n == -100 for n in labels[: len(prompt)])
         assert tuple(ids[-len(encoder.stop) :]) == encoder.stop
     assert encoder.prefix(groups[0][0].images)[:1] == [encoder.tokenizer.bos_token_id]
+
+
+def test_a_token_never_reaches_over_the_start_of_an_answer(places, groups):
+    """With pieces such as ':▁[' the answer's first token would otherwise hold the question's last character."""
+    odd = llama_tokenizer(across_spaces=True)
+    assert any(":▁[" in piece for piece in odd.get_vocab())
+    config = {"model_type": "llama", **SMALL, "num_key_value_heads": 4}
+    encoder = build(ModelSpec(VisionSpec(str(places / "clip"), size=28), language=LanguageSpec(config=config),
+                              dialogue="pink"), tokenizer=odd).encoder
+    for sample in groups[0]:
+        ids, labels = encoder.body(sample)
+        prompt, _ = encoder.body(Sample(sample.images, sample.turns[:1]))
+        assert ids[: len(prompt)] == prompt and labels[len(prompt)] == ids[len(prompt)]
 
 
 def test_added_rows_train_alone_and_merge_on_export(places, groups, tmp_path):

@@ -12,7 +12,7 @@ from loupe.models.spec import BridgeSpec
 from loupe.models.vision import places
 
 SLOWEST, FASTEST = 0.25, 16.0  # cycles per picture of the code's waves
-LOUDNESS = 4.0  # of content against code: learned faster than 1 and than a code beside unscaled content (docs/models.md)
+LOUDNESS = 4.0  # of content against code: learned faster than 1, or than unscaled content (docs/models.md)
 
 
 def sine(fractions: Tensor, width: int) -> Tensor:

@@ -58,7 +58,11 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    spec = ModelSpec.from_plain(manifest["spec"])
+    try:
+        spec = ModelSpec.from_plain(manifest["spec"])
+    except (TypeError, KeyError) as error:
+        raise CheckpointError("the manifest describes no model of this version", got=error, where=folder / MANIFEST,
+                              do="load it with the version of loupe that wrote it") from None
     if codec is not None and codec != spec.codec:
         raise CodecError("the weights were trained with another codec", got=repr(codec), expected=repr(spec.codec),
                          where=folder)
@@ -235,9 +239,10 @@ def write_folder(folder: Path, write: Callable[[Path], None], *also: type[Except
     except (OSError, *also) as error:
         if stale.exists() and not folder.exists():
             stale.rename(folder)
-        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error) or (
+            folder.parent.is_dir() and shutil.disk_usage(folder.parent).free < 2**16)  # torch.save does not say so
         raise FileError("disk is full" if full else "cannot write the checkpoint", where=folder,
-                        got=getattr(error, "strerror", None) or error,
+                        got="no space left" if full else getattr(error, "strerror", None) or error,
                         do="free some space; nothing that was there is lost" if full else None) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
