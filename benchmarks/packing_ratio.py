@@ -71,7 +71,7 @@ def measure(data: Path, folder: Path, pairs: int, images: int, seconds: float) -
     own = sum(len(e.ids) for g in many[0] for e in model.encoder.encode(g)) / batches[0].pairs
     prefix = len(model.encoder.encode(many[0][0])[0].prefix)
     print(f"packed / separate {rates['packed'] / rates['separate']:.2f}, packed / shared "
-          f"{rates['packed'] / rates['shared']:.2f}; by tokens alone {pairs * (prefix + own) / (prefix + pairs * own):.2f} "
+          f"{rates['packed'] / rates['shared']:.2f}; by tokens {pairs * (prefix + own) / (prefix + pairs * own):.2f} "
           f"(prefix {prefix} tokens, a pair {own:.0f} on average, {pairs} pairs)")
 
 

@@ -53,7 +53,7 @@ def line(progress: Progress, steps: int, lr: float, weight_name: str) -> dict:
     seconds = max(w["seconds"], 1e-9)
     return {
         "stage": progress.stage, "step": progress.step, "of": steps, "update": progress.updates,
-        "loss": w["loss"] / w["weight"],
+        "loss": w["loss"] / max(w["weight"], 1.0),
         "losses": {k: w["terms"][k] / n for k, n in w["counts"].items() if n},
         "lr": lr, "grad_norm": w["norm"] / w["updates"],
         "images": progress.images, "pairs": progress.pairs, weight_name: progress.tokens,

@@ -158,5 +158,8 @@ def rendered(recipe: Recipe, materials: Materials, stage: Stage) -> Iterator[str
     groups = materials.language(plain)
     for index in tqdm(range(len(groups)), desc="learning a vocabulary", unit="picture", delay=2, disable=None):
         for sample in groups[index]:
-            frames = [frame(vision.frame, *image.size, vision.size) for image in sample.images]
+            try:
+                frames = [frame(vision.frame, *image.size, vision.size) for image in sample.images]
+            except ImageError:  # counted when it comes up in training
+                continue
             yield words.render(sample, marks, frames).text("")

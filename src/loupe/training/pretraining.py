@@ -76,11 +76,13 @@ class DenseWork:
     def __call__(self, group: Sequence[tuple[Record, bool]]) -> Work:
         pixels, targets, ids, drops = [], [], [], Counter()
         for record, mirrored in group:
-            frame = replace(self.encoder.frame(record.image), flip=mirrored)
             try:
+                frame = replace(self.encoder.frame(record.image), flip=mirrored)
                 pixels.append(self._pixels(record, frame))
-            except ImageError:
+            except ImageError as error:
                 drops["picture does not decode"] += 1
+                if drops.total() == len(group):
+                    raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
                 continue
             targets.append(patch_targets(record, frame, self.grid, self.words))
             ids.append(record.id)
