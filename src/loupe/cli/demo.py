@@ -21,9 +21,8 @@ region-talking model, measures it on pictures it has not seen beside trivial bas
 writes OUT/report.html. About ten minutes on two cores. Run it again after a stop: it goes on where it was.
 With --root it does the same on your own data."""
 STEPS = ("write a miniature world", "read it back", "build instruction data", "train", "measure", "ask", "report")
-BENCHMARKS = ("refcoco-val", "refcoco-describe-val", "coco-counting-val2017", "coco-detection-val2017",
-              "coco-unique-val2017", "refcocog-all")
-WORLD_BENCHMARKS = BENCHMARKS[:4]
+WORLD = ("refcoco-val", "refcoco-describe-val", "coco-counting-val2017", "coco-detection-val2017")
+REAL = ("refcoco-val", "coco-unique-val2017", "refcocog-all", "refcoco-describe-val", *WORLD[2:])
 ASKED = 4  # pictures that are asked about
 
 
@@ -173,12 +172,12 @@ def _train(demo: Demo) -> None:
 
 
 def _measure(demo: Demo) -> None:
-    from loupe.evals.benchmark import CountError, open_questions, place
+    from loupe.cli.evaluate import baselines
+    from loupe.evals.benchmark import CountError, open_questions
     from loupe.evals.runner import evaluate
     from loupe.evals.table import table
-    from loupe.predictors import baseline
 
-    wanted = demo.args.benchmarks or (BENCHMARKS if demo.args.root else WORLD_BENCHMARKS)
+    wanted = demo.args.benchmarks or (REAL if demo.args.root else WORLD)
     for name in wanted:
         try:
             questions = open_questions(name, demo.roots, "any" if demo.args.root else None)
@@ -189,12 +188,8 @@ def _measure(demo: Demo) -> None:
             continue
         limit, out = demo.args.limit, demo.out / "predictions"
         mine = [evaluate(demo.model, questions, demo.roots, out / f"{name}.jsonl", limit=limit)]
-        if questions.benchmark.metric == "referring":
-            others = [baseline("whole-image"), baseline("centre-box")]
-            if questions.benchmark.fit and place(demo.roots, questions.benchmark.folder).is_dir():
-                fitted = open_questions(name, demo.roots, split=questions.benchmark.fit).samples
-                others.append(baseline("mean-box", fitted))
-            mine += [evaluate(other, questions, demo.roots, limit=limit, progress=False) for other in others]
+        mine += [evaluate(other, questions, demo.roots, limit=limit, progress=False)
+                 for other in baselines(questions, demo.roots).values()]
         demo.results += mine
         print("\n" + table(mine) + "\n", flush=True)
 

@@ -73,7 +73,7 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -
     from loupe.evals import evaluate, table
     from loupe.predictors import BASELINES
 
-    others = _baselines(questions, roots)
+    others = baselines(questions, roots)
     if predictor is None and args.model not in others:
         raise ConfigError("this baseline cannot be measured here", got=args.model, where=questions.benchmark.name,
                           expected=", ".join(others) or "a model", do="fitted ones need the benchmark's train split")
@@ -85,7 +85,7 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -
     return shown
 
 
-def _baselines(questions, roots) -> dict:
+def baselines(questions, roots) -> dict:
     """Those that can answer this benchmark; fitted ones where its training split is there."""
     from loupe.evals import open_questions
     from loupe.predictors import baseline
