@@ -148,7 +148,9 @@ class Trainer:
         self._finish(progress)
 
     def _stage(self, stage, progress: Progress, at: Path | None) -> None:
-        objective, work, groups = self.materials.open(stage, self.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)  # for the head of dense supervision
+            objective, work, groups = self.materials.open(stage, self.model)
         objective.to(self.accelerator.device)
         images = stage.images
         steps = stage.steps if stage.steps is not None else max(1, len(groups) // images)

@@ -1,0 +1,131 @@
+"""Every recipe is a value that survives JSON, and trains on small data when only names and paths are changed."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loupe import world
+from loupe.config import from_json, to_json
+from loupe.errors import ConfigError
+from loupe.models.assembly import count
+from loupe.models.checkpoint import load
+from loupe.recipes import RECIPES, recipe
+from loupe.training.recipe import Recipe
+from loupe.training.run import train
+
+QUIET = {"device": "cpu", "workers": 0, "log_every": 1}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("world") / "data"
+    world.write(out, 12, seed=1, val=2)
+    return out
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory) -> dict[str, Path]:
+    """A tiny CLIP and a tiny Llama in transformers' own layout, with a tokenizer that has begin and end tokens."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    torch.manual_seed(0)
+    CLIPVisionModel(CLIPVisionConfig(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+                                     image_size=48, patch_size=16)).save_pretrained(folder / "clip")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(["where is the cup?"], trainer)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+                            ).save_pretrained(folder / "llama")
+    LlamaForCausalLM(LlamaConfig(vocab_size=tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=32,
+                                 num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2)
+                     ).save_pretrained(folder / "llama")
+    return {"vision": folder / "clip", "language": folder / "llama"}
+
+
+def shortened(made: Recipe, **changes) -> Recipe:
+    """Two updates of two pictures a stage; everything else as it is."""
+    stages = [replace(s, steps=2, batch=2 * s.mixture.pairs_per_image, accumulation=1, **changes) for s in made.stages]
+    return replace(made, stages=tuple(stages))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_json_round_trip(name):
+    assert RECIPES[name].name == name
+    assert from_json(Recipe, json.loads(json.dumps(to_json(RECIPES[name])))) == RECIPES[name]
+
+
+def test_unknown_names_are_near():
+    with pytest.raises(ConfigError, match="did you mean 'mini-start'"):
+        recipe("mini-strat")
+    with pytest.raises(ConfigError, match="did you mean 'weight_decay'"):
+        recipe("pink").change("stages.tune.optim.weight_decai=0")
+
+
+def test_numbers_of_pink():
+    """§4.1, and the release's scripts where the printed numbers are its warm-up ratios."""
+    align, tune = recipe("pink").stages
+    assert (align.epochs, align.batch, align.optim.warmup, align.optim.weight_decay) == (1, 128, 200, 0.0)
+    assert (tune.epochs, tune.batch, tune.optim.warmup, tune.optim.lr) == (6, 32, 10_000, 5e-4)
+    assert (align.optim.lr, tune.optim.weight_decay) == (2e-3, 0.02)
+    source = Path(__import__("loupe.recipes.pink").recipes.pink.__file__).read_text()
+    for line in source.splitlines():
+        if "differs from paper" in line and not line.strip().startswith('"'):
+            assert "because" in line, line
+
+
+@pytest.mark.parametrize("name, vision, bridge, language", [
+    ("pink", 393_216, 4_194_304, 2_097_152), ("pink-release", 400_568, 4_198_400, 2_228_480)])
+def test_trainable_parameters_of_pink(name, vision, bridge, language):
+    """§4.1, and the sizes of the released weights."""
+    made = recipe(name)
+    counted = count(made.model, made.stages[1].tune)
+    assert (counted["vision"].trainable, counted["bridge"].trainable, counted["language"].trainable) == (
+        vision, bridge, language)
+    aligned = count(made.model, made.stages[0].tune)
+    assert sum(part.trainable for part in aligned.values()) == bridge
+
+
+@pytest.mark.parametrize("name", ["pink", "pink-release", "pink-mini"])
+def test_pink_changes_only_names_and_paths(name, data, checkpoints, tmp_path):
+    """The world's folders stand for the downloads, tiny checkpoints of the same classes for CLIP and Vicuna."""
+    made = shortened(recipe(name).change(
+        f"model.vision.checkpoint={checkpoints['vision']}", f"model.language.checkpoint={checkpoints['language']}",
+        "model.vision.size=48"))
+    roots = {"": data, "llava_cc3m": data / "llava"}
+    if name != "pink-mini":  # LLaVA's captions in LLaVA's layout: its chat file read as caption pairs
+        made = made.change("stages.align.mixture.sources.llava-cc3m.reader=coco-captions",
+                           "stages.align.mixture.sources.llava-cc3m.split=train2017")
+        roots["llava_cc3m"] = data / "coco"
+    run = train(made, tmp_path / "run", roots, **QUIET)
+    lines = run.metrics
+    assert [(m["stage"], m["step"]) for m in lines] == [("align", 1), ("align", 2), ("tune", 1), ("tune", 2)]
+    assert all(math.isfinite(m["loss"]) for m in lines)
+    model = load(run.model)
+    assert model.encoder.codec.name == "pink"
+    names = [n for n, _ in model.named_parameters()]
+    assert any("adapter" in n.lower() for n in names), "the second stage's adapters are in the checkpoint"
+
+
+@pytest.mark.parametrize("name", ["mini-start", "coco-mini"])
+def test_minis_train(name, data, tmp_path):
+    run = train(shortened(recipe(name)), tmp_path / "run", data, **QUIET)
+    assert [m["stage"] for m in run.metrics] == ["see", "see", "talk", "talk"]
+    assert all(math.isfinite(m["loss"]) for m in run.metrics)
+
+
+def test_real_photos(shared_data, tmp_path):
+    """Real annotations and photos pass untouched."""
+    root = shared_data / "coco_photos"
+    run = train(shortened(recipe("coco-mini")), tmp_path / "run", {"coco": root}, **QUIET)
+    assert run.metrics[-1]["pairs"] > 0 and math.isfinite(run.metrics[-1]["loss"])
