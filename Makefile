@@ -44,7 +44,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv found; install one or say make PYTHON=/path/to/python" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is not Python 3.11 or newer" >&2; exit 2; }
 	@if test -n "$(VENV)" && ! test -x "$(BIN)"; then \
-		if $(PYTHON) $(HAS_TORCH) 2>/dev/null; then seen=--system-site-packages; echo "keeping the torch of $(PYTHON)"; fi; \
+		if $(PYTHON) $(HAS_TORCH) 2>/dev/null; then \
+			if $(PYTHON) -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)'; then \
+				echo "$(PYTHON) is itself a virtual environment; to keep its torch say VENV= and loupe goes into it"; \
+			else seen=--system-site-packages; echo "keeping the torch of $(PYTHON)"; fi; fi; \
 		$(PYTHON) -m venv $$seen $(VENV); fi
 	@mkdir -p build
 	@if $(BIN) $(HAS_TORCH) 2>/dev/null; then grep -v '^torch==' constraints.txt > build/constraints.txt; \
