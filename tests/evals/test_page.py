@@ -51,7 +51,8 @@ def some_case() -> Case:
 def whole_page() -> str:
     mask = Mask.from_array(np.eye(40, 60, dtype=bool))
     return page("A & B", section("Scores", scores([Score("bench", "mini", 0.5, 0.4, 0.6, 100, 2, True)])),
-                section("Answers", legend(), cases([some_case()])), section("Curve", chart({"loss": [(0, 2), (10, 1)]})),
+                section("Answers", legend(), cases([some_case()])),
+                section("Curve", chart({"loss": [(0, 2), (10, 1)]})),
                 picture(GREY, Spot(mask), Spot(Polygon(((1, 1), (9, 1), (5, 8))), "asked", "<script>")),
                 table([("a", 1, 2.5)], ("x", "y", "z")))
 
