@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from loupe.codec import codec
-from loupe.data.draw import open_mixture, place
+from loupe.data.draw import open_mixture, open_sources, place
 from loupe.data.mixture import Mixture
 from loupe.dialogue import dialogue
 from loupe.errors import ConfigError, ImageError
@@ -19,7 +19,6 @@ from loupe.models.assembly import load_tokenizer
 from loupe.models.tokenizer import train_tokenizer
 from loupe.models.vlm import VLM
 from loupe.plain import Roots
-from loupe.readers import reader
 from loupe.record import Record
 from loupe.training.objective import Language, LanguageWork
 from loupe.training.pretraining import Dense, DenseWork, Words
@@ -93,10 +92,11 @@ class Records(Sequence):
 
     def __init__(self, mixture: Mixture, roots: Roots, seed: int, groups: int | None, epochs: float | None):
         self.seed = seed
-        self.opened = [reader(s.reader)(place(roots, s.folder), s.split, **s.options) for s in mixture.sources]
-        self.shares = [min(1.0, s.weight) for s in mixture.sources]
-        self.hashes = {s.name: r.hash for s, r in zip(mixture.sources, self.opened)}
-        self.per_pass = sum(max(1, int(share * len(r))) for share, r in zip(self.shares, self.opened) if len(r))
+        self.opened = open_sources(mixture, roots, seed)
+        self.shares = [min(1.0, each.source.weight) for each in self.opened]
+        self.hashes = {each.source.name: each.records.hash for each in self.opened}
+        self.per_pass = sum(max(1, int(share * len(each.usable)))
+                            for share, each in zip(self.shares, self.opened) if len(each.usable))
         if not self.per_pass:
             raise ConfigError("no picture to learn from", where="mixture.sources", do="check --root and the splits")
         self.length = groups if groups is not None else max(1, round((epochs or 1) * self.per_pass))
@@ -111,7 +111,7 @@ class Records(Sequence):
             turn, at = divmod(index + step, self.per_pass)
             source, record = self._order(turn)[at]
             try:
-                found = self.opened[source][record]
+                found = self.opened[source].records[record]
             except ImageError:
                 continue
             if found.objects:
@@ -127,8 +127,8 @@ class Records(Sequence):
     def _order(self, turn: int) -> list[tuple[int, int]]:
         if turn not in self._orders:
             rng = np.random.default_rng([self.seed, PASS, turn])
-            pairs = [(s, int(r)) for s, (share, records) in enumerate(zip(self.shares, self.opened)) if len(records)
-                     for r in rng.permutation(len(records))[:max(1, int(share * len(records)))]]
+            pairs = [(s, int(r)) for s, (share, each) in enumerate(zip(self.shares, self.opened)) if len(each.usable)
+                     for r in rng.permutation(each.usable)[:max(1, int(share * len(each.usable)))]]
             self._orders = {turn: [pairs[k] for k in rng.permutation(len(pairs))]}
         return self._orders[turn]
 

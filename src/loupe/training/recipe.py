@@ -68,6 +68,16 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Start:
+    """How parts made from a config begin, where not as the library makes them (measured in docs/recipes.md)."""
+
+    patch_place: float | None = None  # size of a sine code of its place as each patch's position embedding
+    patch_attention: float = 1.0  # factor on the tower's query and key matrices
+    qk_gain: float | None = None  # query and key norms of the language model: attention is sharp from the first step
+    embedding: float | None = None  # root mean square of embedding rows; location tokens and image tokens follow
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a run learns; where it runs and how often it saves is not part of it."""
 
@@ -76,7 +86,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     seed: int = 0
     vocabulary: int = 2048  # tokens of the tokenizer trained at the start, for a language model made from its config
-    qk_gain: float | None = None  # where the query and key norms of a language model made from its config start
+    start: Start | None = None  # of parts made from their configs
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):

@@ -29,6 +29,7 @@ from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
 from loupe.training.optim import optimiser
 from loupe.training.recipe import Recipe
+from loupe.training.start import begin
 from loupe.training.state import Progress
 
 PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
@@ -125,7 +126,7 @@ class Trainer:
         with self.accelerator.main_process_first():
             tokenizer = tokenizer_for(self.recipe, self.materials, self.folder)
         self.model = build(self.recipe.model, self.accelerator.device, self.recipe.seed, tokenizer)
-        start_norms(self.model, self.recipe.qk_gain)
+        begin(self.model, self.recipe)
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
@@ -201,20 +202,6 @@ class Trainer:
         if self.accelerator.is_main_process:
             checkpoint.save(self.model, self.folder / "model", {"recipe": self.recipe.name})
         self.accelerator.wait_for_everyone()
-
-
-@torch.no_grad()
-def start_norms(model, gain: float | None) -> None:
-    """Start the query and key norms of the language model at `gain`: sharper attention from the first step."""
-    if gain is None:
-        return
-    found = [m for n, m in model.language.named_modules() if n.endswith((".q_norm", ".k_norm"))]
-    if not found:
-        raise ConfigError("this language model has no query and key norms", where="qk_gain",
-                          got=model.language.config.model_type, expected="one that has them, as qwen3",
-                          do="set qk_gain=none")
-    for norm in found:
-        norm.weight.fill_(gain)
 
 
 def _version(name: str) -> str:

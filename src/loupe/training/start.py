@@ -1,0 +1,52 @@
+"""How parts made from a config begin, where the library's own random start makes small models learn late."""
+
+from __future__ import annotations
+
+import torch
+
+from loupe.errors import ConfigError
+from loupe.models.bridge import place_code
+from loupe.models.vision import places
+from loupe.models.vlm import VLM
+from loupe.training.recipe import Recipe, Start
+
+
+@torch.no_grad()
+def begin(model: VLM, recipe: Recipe) -> None:
+    """Apply recipe.start to the parts that were not loaded from a checkpoint."""
+    start = recipe.start
+    if start is None:
+        return
+    if not recipe.model.vision.checkpoint:
+        _tower(model, start)
+    if not recipe.model.language.checkpoint:
+        _language(model, start)
+
+
+def _tower(model: VLM, start: Start) -> None:
+    for name, parameter in model.vision.model.named_parameters():
+        if start.patch_place is not None and name.endswith("position_embedding.weight"):
+            code = place_code(places(model.vision.grid), parameter.shape[1]).to(parameter)
+            parameter[-len(code):] = start.patch_place * code  # the class token, if any, stands first
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            parameter *= start.patch_attention
+
+
+def _language(model: VLM, start: Start) -> None:
+    if start.qk_gain is not None:
+        norms = [m for n, m in model.language.named_modules() if n.endswith((".q_norm", ".k_norm"))]
+        if not norms:
+            raise ConfigError("this language model has no query and key norms", where="start.qk_gain",
+                              got=model.language.config.model_type, expected="one that has them, as qwen3",
+                              do="set start.qk_gain=none")
+        for norm in norms:
+            norm.weight.fill_(start.qk_gain)
+    if start.embedding is not None:
+        weight = model.language.get_input_embeddings().weight
+        louder = start.embedding / float(weight.float().square().mean().sqrt())
+        weight *= louder
+        head = model.language.get_output_embeddings().weight
+        if head is not weight:
+            head *= louder
+        if model.bridge.position:
+            model.bridge.level *= louder
