@@ -112,13 +112,16 @@ def test_drops_are_counted_by_reason():
     assert again == made.drops
 
 
-def test_pictures_that_do_not_decode_give_way():
-    class Broken(list):
-        def __getitem__(self, k):
-            if k == 1:
-                raise ImageError("picture is corrupt")
-            return super().__getitem__(k)
+class Broken(list):
+    """Records of which the second has a picture that does not decode."""
 
+    def __getitem__(self, k):
+        if k == 1:
+            raise ImageError("picture is corrupt")
+        return super().__getitem__(k)
+
+
+def test_pictures_that_do_not_decode_give_way():
     made = groups([(source(), Broken(many(3)))], epochs=4)
     assert all(list(made)) and made.drops["a: picture does not decode"] >= 4
 
@@ -201,6 +204,13 @@ def test_overlap_by_id_name_and_bytes(tmp_path):
     assert overlap([coco, long, short], all_keys([named, long])) == {0: ("coco", 9), 1: ("file", "picture_0001.png")}
     same_bytes = overlap([short], all_keys([long], by_content=True), by_content=True)
     assert same_bytes == {0: ("bytes", long.image.content_hash)}
+
+
+def test_a_broken_picture_ends_neither_overlap_nor_curriculum():
+    coco = kitchen(extra={"coco_id": 9})
+    assert overlap(Broken([coco, coco, coco]), all_keys([coco])) == {0: ("coco", 9), 2: ("coco", 9)}
+    made = groups([(source(), Broken(many(3)))], epochs=2, curriculum=Curriculum(1, 6, 0.5))
+    assert made.opened[0].objects[1] == 0 and all(list(made))
 
 
 def test_places_of_sources(tmp_path):

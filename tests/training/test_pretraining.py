@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from loupe import world
+from loupe.data.mixture import HeldOut, Mixture, Source
 from loupe.errors import ConfigError
 from loupe.frame import squash
 from loupe.image import Image
 from loupe.record import Object, Record
 from loupe.regions import Box, Polygon, pixels
+from loupe.training.materials import Records
 from loupe.training.pretraining import FINE, OWNED, Words, owners, patch_targets
 
 
@@ -71,3 +73,12 @@ def test_words_are_the_commonest():
     assert Words.of(records, classes=1).classes == ("cup",)
     with pytest.raises(ConfigError, match="name no objects"):
         Words.of([replace(records[0], objects=())])
+
+
+def test_held_out_pictures_are_not_seen_either(data):
+    held = HeldOut("refer", "refer", "train", {"dataset": "refcoco", "by": "unc"})
+    mixture = Mixture((Source("coco", "coco", "coco", "train2017", tasks=(("detection", 1.0),)),), held_out=(held,))
+    every = Records(replace(mixture, held_out=()), {"": data}, 0, 40, None)
+    assert {every[k][0].id for k in range(40)} == {r.id for r in every.opened[0].records if r.objects}
+    with pytest.raises(ConfigError, match="no picture to learn from"):
+        Records(mixture, {"": data}, 0, 40, None)

@@ -64,10 +64,16 @@ class Records:
         self.usable = np.delete(self.usable, list(found))
 
     def count_objects(self) -> None:
-        shown = tqdm(_Chosen(self.records, self.usable), desc=f"counting objects of {self.source.name}",
-                     unit="picture", delay=2, disable=None, leave=False)
-        self.objects = np.array([sum(not o.crowd and o.part_of is None for o in record.objects) for record in shown],
-                                np.int32)
+        shown = tqdm(self.usable, desc=f"counting objects of {self.source.name}", unit="picture", delay=2,
+                     disable=None, leave=False)
+        self.objects = np.array([self._count(int(position)) for position in shown], np.int32)
+
+    def _count(self, position: int) -> int:
+        """Whole things in a picture; none where it does not decode (drawing it counts the drop)."""
+        try:
+            return sum(not o.crowd and o.part_of is None for o in self.records[position].objects)
+        except ImageError:
+            return 0
 
     def check(self) -> None:
         if not len(self.usable):
@@ -197,17 +203,10 @@ def place(roots: Roots, folder: str) -> Path:
     return Path(named[""]) / folder
 
 
-def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | None = None,
-                 groups: int | None = None, templates: str | None = None) -> Groups:
-    """The mixture's sources opened below `roots`; `groups` or `epochs` (1) says how long it runs.
-
-    templates: folder of wordings in place of the built-in ones. Pictures of `mixture.held_out` are left out.
-    """
+def open_sources(mixture: Mixture, roots: Roots, seed: int, templates: str | None = None) -> list[Records]:
+    """Every source below `roots`, without the pictures of `mixture.held_out`."""
     if not mixture.sources:
         raise ConfigError("a mixture has no sources", where="mixture.sources")
-    if mixture.pairs_per_image < 1:
-        raise ConfigError("too few questions per picture", got=mixture.pairs_per_image, expected="1 or more",
-                          where="mixture.pairs_per_image")
     names = [source.name for source in mixture.sources]
     if len(set(names)) < len(names):
         raise ConfigError("sources need different names", got=names, where="mixture.sources")
@@ -221,6 +220,19 @@ def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | N
         found = all_keys(reader(held.reader)(place(roots, held.folder), held.split, **held.options), held.by_content)
         for each in opened:
             each.exclude(found, held.by_content)
+    return opened
+
+
+def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | None = None,
+                 groups: int | None = None, templates: str | None = None) -> Groups:
+    """The mixture's sources opened below `roots`; `groups` or `epochs` (1) says how long it runs.
+
+    templates: folder of wordings in place of the built-in ones. Pictures of `mixture.held_out` are left out.
+    """
+    if mixture.pairs_per_image < 1:
+        raise ConfigError("too few questions per picture", got=mixture.pairs_per_image, expected="1 or more",
+                          where="mixture.pairs_per_image")
+    opened = open_sources(mixture, roots, seed, templates)
     if mixture.curriculum is not None:
         for each in opened:
             each.count_objects()

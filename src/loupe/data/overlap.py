@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
+from loupe.errors import ImageError
 from loupe.record import Record
 
 LONG = 8  # characters of a file name's stem that make it telling; "12.jpg" is the name of many pictures
@@ -43,8 +44,11 @@ def all_keys(records: Iterable[Record], by_content: bool = False) -> frozenset[K
 def overlap(records: Sequence[Record], held: frozenset[Key], by_content: bool = False) -> dict[int, Key]:
     """Position of a record -> the key by which its picture is among `held`."""
     found = {}
-    for k, record in enumerate(_shown(records, "overlap")):
-        same = keys(record, by_content) & held
+    for k in _shown(range(len(records)), "overlap"):
+        try:
+            same = keys(records[k], by_content) & held
+        except ImageError:  # nothing is asked about it either; drawing it counts the drop
+            continue
         if same:
             found[k] = min(same, key=str)
     return found
