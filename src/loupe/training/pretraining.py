@@ -13,8 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from PIL import Image as Pillow
-from PIL import ImageDraw
 from torch import Tensor, nn
 
 from loupe.errors import ConfigError, ImageError
@@ -24,7 +22,8 @@ from loupe.models.encoding import Encoder
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
 from loupe.record import Object, Record
-from loupe.regions import Mask
+from loupe.regions import Mask, Polygon
+from loupe.regions import pixels as region_pixels
 from loupe.training.objective import Work
 
 FINE = 4  # each patch is looked at in FINE x FINE places
@@ -190,12 +189,11 @@ def _inside(thing: Object, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
         pixels = thing.shape.array()
         return known & pixels[rows.clip(0, thing.shape.height - 1)][:, columns.clip(0, thing.shape.width - 1)]
     if thing.shape:
-        # one place is (xs[1] - xs[0]) pixels wide; a mirrored frame runs the other way
-        canvas = Pillow.new("1", (len(xs), len(ys)))
-        pen = ImageDraw.Draw(canvas)
-        for polygon in thing.shape:
+        inside = np.zeros((len(ys), len(xs)), bool)
+        for polygon in thing.shape:  # in places: one is xs[1] - xs[0] pixels wide, and less than nothing if mirrored
             x, y = np.asarray(polygon.points).T
-            pen.polygon([*zip((x - xs[0]) / (xs[1] - xs[0]), (y - ys[0]) / (ys[1] - ys[0]))], fill=1)
-        return np.asarray(canvas, bool)
+            moved = zip((x - xs[0]) / (xs[1] - xs[0]) + 0.5, (y - ys[0]) / (ys[1] - ys[0]) + 0.5)
+            inside |= region_pixels(Polygon(tuple(moved)), len(xs), len(ys))
+        return inside
     box = thing.box
     return ((ys >= box.y1) & (ys < box.y2))[:, None] & ((xs >= box.x1) & (xs < box.x2))
