@@ -14,7 +14,7 @@ from torch import nn
 from loupe.errors import CheckpointError, ConfigError
 from loupe.models.bridge import Bridge
 from loupe.models.encoding import Encoder
-from loupe.models.published import PUBLISHED
+from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import add_tokens, fit, level, start_locations
@@ -123,8 +123,9 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         return AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention)), tokenizer, None
     if meta:
         language = AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention))
-        if tokens:
-            add_rows(language, config.get_text_config().vocab_size, len(tokens))
+        fresh = [token for token in dict.fromkeys(tokens) if token not in OWN_TOKENS.get(spec.checkpoint, ())]
+        if fresh:
+            add_rows(language, config.get_text_config().vocab_size, len(fresh))
         return language, tokenizer, None
     config._attn_implementation = _attention(spec.attention)
     language = _load(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)

@@ -1,4 +1,5 @@
-"""Shapes of the published backbones the papers use, so that their parameters can be counted without a download."""
+"""Shapes of the published backbones the papers use, so that their parameters can be counted without a download,
+and the marks their tokenizers bring along."""
 
 VICUNA_7B = {
     "model_type": "llama", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
@@ -29,3 +30,5 @@ PUBLISHED: dict[str, dict] = {
     "lmsys/vicuna-13b-v1.5": VICUNA_13B,
     "meta-llama/Llama-2-7b-chat-hf": LLAMA2_7B,
 }
+
+OWN_TOKENS = {name: ("<unk>", "<s>", "</s>") for name, shape in PUBLISHED.items() if shape["model_type"] == "llama"}
