@@ -6,9 +6,10 @@ colour of the patch itself. A tower trained so gives a language model something 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -67,33 +68,58 @@ class Patches:
 
 
 class DenseWork:
-    """(Record, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted."""
+    """(Record, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted.
 
-    def __init__(self, encoder: Encoder, grid: int, words: Words):
-        self.encoder, self.grid, self.words = encoder, grid, words
+    Pictures and targets are kept, up to `room` bytes: small sources are gone through many times.
+    """
+
+    def __init__(self, encoder: Encoder, grid: int, words: Words, room: int = 2**28):
+        self.encoder, self.grid, self.words, self.room = encoder, grid, words, room
+        self.kept: dict[str, tuple[np.ndarray, ...]] = {}
 
     def __call__(self, group: Sequence[tuple[Record, bool]]) -> Work:
-        pixels, targets, ids, drops = [], [], [], Counter()
+        columns, ids, drops = [], [], Counter()
         for record, mirrored in group:
             try:
-                frame = replace(self.encoder.frame(record.image), flip=mirrored)
-                pixels.append(self._pixels(record, frame))
+                found = self._found(record)
             except ImageError as error:
                 drops["picture does not decode"] += 1
                 if drops.total() == len(group):
                     raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
                 continue
-            targets.append(patch_targets(record, frame, self.grid, self.words))
+            columns.append(mirror(*found) if mirrored else found)
             ids.append(record.id)
-        batch = Patches(*(torch.from_numpy(np.stack(column)) for column in (pixels, *zip(*targets))))
+        pixels, *targets = (np.stack(column) for column in zip(*columns))
+        batch = Patches(torch.from_numpy(self._normal(pixels)), *(torch.from_numpy(t) for t in targets))
         owned, traits = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
         count = float(batch.kind.numel())
         counts = torch.tensor([count, traits, owned, owned, count], dtype=torch.float64)
         return Work(batch, counts, count, images=len(ids), ids=tuple(ids), drops=drops)
 
-    def _pixels(self, record: Record, frame: Frame) -> np.ndarray:
+    def _found(self, record: Record) -> tuple[np.ndarray, ...]:
+        """(pixels uint8 [S, S, 3], kind [P], traits [P, A], box [P, 4])"""
+        key = f"{record.source}/{record.split}/{record.id}"
+        if key not in self.kept:
+            frame = self.encoder.frame(record.image)
+            found = np.asarray(frame.picture(record.image)), *patch_targets(record, frame, self.grid, self.words)
+            self.room -= sum(array.nbytes for array in found)
+            if self.room < 0:
+                return found
+            self.kept[key] = found
+        return self.kept[key]
+
+    def _normal(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], as the tower reads it."""
         mean, std = (255 * np.asarray(v, np.float32) for v in (self.encoder.vision.mean, self.encoder.vision.std))
-        return ((np.asarray(frame.picture(record.image), np.float32) - mean) / std).transpose(2, 0, 1)
+        return np.ascontiguousarray(((pixels.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
+
+
+def mirror(pixels: np.ndarray, kind: np.ndarray, traits: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The same picture and targets, left and right exchanged."""
+    grid = math.isqrt(len(kind))
+    turned = np.arange(len(kind)).reshape(grid, grid)[:, ::-1].ravel()
+    x1, y1, x2, y2 = box[turned].T
+    return pixels[:, ::-1], kind[turned], traits[turned], np.stack([1 - x2, y1, 1 - x1, y2], -1)
 
 
 class Dense(nn.Module):
