@@ -29,7 +29,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", action="append", default=[], metavar="DIR or name=DIR",
                         help="parent of the sources' folders; name=DIR says where one of them lies")
     parser.add_argument("--device", help="cpu, cuda; default: the best there is")
-    parser.add_argument("--workers", type=int, help="processes that prepare data (default 1)")
+    parser.add_argument("--workers", type=int, help="processes that prepare data (default: 1, and 0 on a "
+                        "processor, whose cores all train)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
     parser.add_argument("--save-steps", type=int, help="updates between checkpoints")
     parser.add_argument("--keep", type=int, default=2, help="checkpoints kept beside the ends of stages (default 2)")

@@ -48,10 +48,10 @@ MINI_START = Recipe(
     vocabulary=1536,
     start=BEGIN,
     stages=(
-        Stage("see", Mixture(SHAPES), Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), TOWER, epochs=None, steps=2500,
+        Stage("see", Mixture(SHAPES), Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), TOWER, epochs=None, steps=2000,
               batch=16, precision="auto", objective="dense"),
         Stage("talk", Mixture(WORLD, pairs_per_image=8, curriculum=Curriculum(1, 6, 0.35)),
-              Optim(2e-3, 0.02, warmup=0.04, betas=BETAS), WORDS, epochs=None, steps=1500, batch=64,
+              Optim(2e-3, 0.02, warmup=0.04, betas=BETAS), WORDS, epochs=None, steps=1400, batch=64,
               precision="auto"),
     ),
 )

@@ -69,7 +69,7 @@ class Habits:
     """Where and how a run works; nothing here changes what it learns."""
 
     device: str | None = None  # "cpu", "cuda"; None: what accelerate finds
-    workers: int | None = None  # processes that prepare data; None: one beside an accelerator, none beside processor cores that all train
+    workers: int | None = None  # processes that prepare data; None: one, or none where the processor itself trains
     save_minutes: float = 5.0
     save_steps: int | None = None
     keep: int = 2  # checkpoints beside the ends of stages
@@ -161,7 +161,9 @@ class Trainer:
         adam = optimiser(named, stage.optim)
         if at is not None:
             state.restore(at, self.model, objective, adam)
-        workers = self.how.workers if self.how.workers is not None else int(accelerator.device.type != "cpu")
+        workers = self.how.workers  # beside torch's threads on all cores a worker halves the speed of both
+        if workers is None:
+            workers = int(self.accelerator.device.type != "cpu")
         job = Job(stage, self.recipe.seed, steps, groups, work, objective, adam, self.accelerator,
                   self._precision(stage), workers, self.how.log_every)
 
