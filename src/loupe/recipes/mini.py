@@ -37,9 +37,9 @@ SHAPES = (Source("coco", "coco", "coco", split="train2017", tasks=(("detection",
 WORLD = (
     Source("refer", "refer", "refer", split="train", tasks=(("grounding", 1.0), ("description", 0.3)),
            options={"dataset": "refcoco", "by": "unc"}),
-    Source("visual-genome", "visual-genome", "visual_genome", weight=0.25,
+    Source("visual-genome", "visual-genome", "visual_genome", weight=0.1,
            tasks=(("description", 1.0), ("relation", 0.5), ("coarse-position", 0.5))),
-    Source("coco", "coco", "coco", split="train2017", weight=0.25,
+    Source("coco", "coco", "coco", split="train2017", weight=0.1,
            tasks=(("detection", 1.0), ("counting", 0.5), ("caption", 0.2))),
 )
 MINI_START = Recipe(
@@ -48,7 +48,7 @@ MINI_START = Recipe(
     vocabulary=1536,
     start=BEGIN,
     stages=(
-        Stage("see", Mixture(SHAPES), Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), TOWER, epochs=None, steps=2000,
+        Stage("see", Mixture(SHAPES), Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), TOWER, epochs=None, steps=2800,
               batch=16, precision="auto", objective="dense"),
         Stage("talk", Mixture(WORLD, pairs_per_image=8, curriculum=Curriculum(1, 6, 0.35)),
               Optim(2e-3, 0.02, warmup=0.04, betas=BETAS), WORDS, epochs=None, steps=1400, batch=64,
