@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
+from loupe.cli.train import overrides
 from loupe.errors import ConfigError, FileError
 
 HELP = """the whole job in one go: data, training, scores, questions, a report
@@ -93,7 +94,8 @@ def _claim(demo: Demo) -> None:
     from loupe.recipes import recipe
 
     args = demo.args
-    demo.recipe = recipe(args.recipe).change(*args.changes, f"seed={args.seed}")
+    chosen = recipe(args.recipe)
+    demo.recipe = chosen.change(*overrides(args.changes, chosen), f"seed={args.seed}")
     for name in args.benchmarks or ():
         benchmark(name)
     path = args.out / "demo.json"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from loupe.cli.roots import add_root, roots_of
+
 HELP = """Train a recipe, or go on with a run that was stopped.
 
   loupe train mini-start --root DATA --out runs/mini
@@ -26,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", action="append", default=[], metavar="DIR or name=DIR",
-                        help="parent of the sources' folders; name=DIR says where one of them lies")
+    add_root(parser)
     parser.add_argument("--device", help="cpu, cuda; default: the best there is")
     parser.add_argument("--workers", type=int, help="processes that prepare data (default: 1, and 0 on a "
                         "processor, whose cores all train)")
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
     from loupe.training.run import train
 
-    done = train(chosen, args.out, roots(args.root), data, device=args.device, workers=args.workers,
+    done = train(chosen, args.out, roots_of(args.root), data, device=args.device, workers=args.workers,
                  save_minutes=args.save_minutes, save_steps=args.save_steps, keep=args.keep)
     report = done.report()
     for name, line in report["stages"].items():
@@ -61,12 +62,3 @@ def overrides(given: list[str], chosen) -> list[str]:
     """Paths may leave out "stages." before a stage's name."""
     stages = {stage.name for stage in chosen.stages}
     return [f"stages.{text}" if text.split(".")[0] in stages else text for text in given]
-
-
-def roots(given: list[str]) -> dict[str, Path]:
-    """--root DIR is the parent of all, --root name=DIR one source's folder."""
-    out: dict[str, Path] = {}
-    for text in given:
-        name, equals, folder = text.partition("=")
-        out[name if equals else ""] = Path(folder if equals else name).expanduser()
-    return out
