@@ -1,4 +1,4 @@
-"""Small models from random weights: a tower supervised patch by patch, then all parts together.
+"""Small models from random weights: a tower supervised patch by patch, then a language model that reads it.
 
     loupe world DATA --images 6000 --seed 0 && loupe train mini-start --root DATA --out RUN
     loupe train coco-mini --root coco=FOLDER_OF_COCO --out RUN
