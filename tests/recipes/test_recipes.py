@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from loupe.config import from_json, to_json
 from loupe.errors import ConfigError
 from loupe.models.assembly import count
 from loupe.models.checkpoint import load
+from loupe.readers import reader
 from loupe.recipes import RECIPES, recipe
 from loupe.training.recipe import Recipe
 from loupe.training.run import train
@@ -98,17 +100,23 @@ def test_trainable_parameters_of_pink(name, vision, bridge, language):
     assert sum(part.trainable for part in aligned.values()) == bridge
 
 
+def caption_pairs(data: Path, out: Path) -> Path:
+    """The world's captions as LLaVA-CC3M-595K has them: chat.json and images/."""
+    shutil.copytree(data / "coco" / "train2017", out / "images")
+    pairs = [{"id": record.id, "image": record.image.path.name, "conversations": [
+        {"from": "human", "value": "<image>\nSay what this shows."}, {"from": "gpt", "value": record.captions[0]}]}
+        for record in reader("coco")(data / "coco", "train2017")]
+    (out / "chat.json").write_text(json.dumps(pairs))
+    return out
+
+
 @pytest.mark.parametrize("name", ["pink", "pink-release", "pink-mini"])
 def test_pink_changes_only_names_and_paths(name, data, checkpoints, tmp_path):
     """The world's folders stand for the downloads, tiny checkpoints of the same classes for CLIP and Vicuna."""
     made = shortened(recipe(name).change(
         f"model.vision.checkpoint={checkpoints['vision']}", f"model.language.checkpoint={checkpoints['language']}",
         "model.vision.size=48"))
-    roots = {"": data, "llava_cc3m": data / "llava"}
-    if name != "pink-mini":  # LLaVA's captions in LLaVA's layout: its chat file read as caption pairs
-        made = made.change("stages.align.mixture.sources.llava-cc3m.reader=coco-captions",
-                           "stages.align.mixture.sources.llava-cc3m.split=train2017")
-        roots["llava_cc3m"] = data / "coco"
+    roots = {"": data, "llava_cc3m": caption_pairs(data, tmp_path / "llava_cc3m")}
     run = train(made, tmp_path / "run", roots, **QUIET)
     lines = run.metrics
     assert [(m["stage"], m["step"]) for m in lines] == [("align", 1), ("align", 2), ("tune", 1), ("tune", 2)]
