@@ -259,7 +259,7 @@ def _report(demo: Demo) -> None:
         ("training", f"{trained.manifest.get('pairs', 0):,}", f"questions on {trained.manifest.get('images', 0):,}"),
     ])
     asked = page.section("Asked about regions", legend("true", "predicted", "asked"), cases(demo.cases),
-                         note="The same questions that `loupe chat` answers, on pictures the model has not seen.")
+                         note="The questions that loupe chat answers too, on pictures the model has not seen.")
     head = "source", "split", "pictures", "objects", "phrases", "relations", "captions", "mended or left out"
     data = page.section("What was read", page.table(demo.read, head))
     curve = page.section("Training", *_curves(trained.metrics), note="Loss per answer token (talk) or per patch (see).")
