@@ -37,6 +37,7 @@ class Phrase:
     refers: bool = False  # True: the words single this region out (RefCOCO); False: merely true of it (VG)
     object: str | None = None  # id of the object it is about, where known
     id: str = ""
+    kind: str = ""  # what tells the region apart, where known: "attribute", "order", "relation", ...
 
 
 @dataclass(frozen=True)

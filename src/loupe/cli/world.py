@@ -7,7 +7,8 @@ from pathlib import Path
 
 HELP = """Write a miniature world: small pictures with exact annotations, in the layouts of real data sets.
 
-OUT gets COCO instances and captions, Visual Genome, Objects365, RefCOCO/+/g and LLaVA conversations.
+OUT gets COCO instances and captions, Visual Genome, Objects365, RefCOCO/+/g, LLaVA conversations
+and loupe's own records.
 The same settings give the same bytes; run again to go on after a stop."""
 
 
@@ -16,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=2000, metavar="N", help="training pictures (default: 2000)")
     parser.add_argument("--val", type=int, metavar="N", help="held-out pictures (default: a tenth, at least 20)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which world (default: 0)")
-    parser.add_argument("--size", type=int, default=96, metavar="PX", help="pixels a side (default: 96)")
+    parser.add_argument("--world", default="wide", metavar="NAME",
+                        help="wide, mini, mini-128, shifted, unread (default: wide)")
+    parser.add_argument("--size", type=int, metavar="PX", help="pixels a side (default: the world's own, 96)")
     parser.add_argument("--oddities", type=float, default=0.02, metavar="RATE",
                         help="share of entries with the flaws of real files (default: 0.02)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
@@ -27,12 +30,12 @@ def run(args: argparse.Namespace) -> None:
     from loupe import world
 
     counts = world.write(args.out, args.images, args.seed, args.val, size=args.size, oddities=args.oddities,
-                         workers=args.workers)
+                         world=args.world, workers=args.workers)
     where = args.out
     if args.gallery:
         from loupe.world.preview import preview
 
-        where = preview(args.out / "preview.png", args.seed, args.size, min(args.images, 20))
+        where = preview(args.out / "preview.png", args.seed, args.size, min(args.images, 20), args.world)
     print(f"{args.images} pictures and {counts['refcoco-all']} expressions lie in {args.out}"
           + (f" (look at {where})" if args.gallery else "")
           + f"; next: loupe build mini-start --root {args.out} --out {args.out}-corpus")

@@ -15,6 +15,7 @@ READERS = {
     "refer-json": "loupe.readers.refer_json:ReferJson",
     "llava": "loupe.readers.llava:Llava",
     "llava-captions": "loupe.readers.llava:LlavaCaptions",
+    "records": "loupe.readers.records:Records",
 }
 
 

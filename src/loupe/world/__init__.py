@@ -3,5 +3,6 @@
 from loupe.world.annotation import VOCABULARY, record, records
 from loupe.world.layout import write
 from loupe.world.scene import Scene, make
+from loupe.world.spec import WORLDS, WorldSpec
 
-__all__ = ["VOCABULARY", "Scene", "make", "record", "records", "write"]
+__all__ = ["VOCABULARY", "WORLDS", "Scene", "WorldSpec", "make", "record", "records", "write"]

@@ -15,6 +15,7 @@ from loupe.world.expressions import Referring
 from loupe.world.kinds import CLASSES, PARTS
 from loupe.world.predicates import form
 from loupe.world.scene import Scene, generator, make
+from loupe.world.spec import WIDE, WorldSpec
 
 VOCABULARY = CLASSES + PARTS
 RESIDUES = {"train": 1, "val": 3, "test": 5}  # image ids are 7 * index + residue: sparse, and no split shares one
@@ -26,11 +27,19 @@ def image_id(split: str, index: int) -> int:
     return 7 * index + RESIDUES.get(split, 6)
 
 
-def records(count: int, seed: int, split: str = "train", *, start: int = 0, size: int | tuple[int, int] = 96,
-            objects: tuple[int, int] = (1, 6)) -> Iterator[Record]:
-    """`count` pictures of a split with all their annotations, one by one; picture i is the same for every count."""
+def records(count: int, seed: int, split: str = "train", *, start: int = 0, size: int | tuple[int, int] | None = None,
+            objects: tuple[int, int] | None = None, world: str | WorldSpec = WIDE) -> Iterator[Record]:
+    """`count` pictures of a split with all their annotations, one by one; picture i is the same for every count.
+
+    world: a WorldSpec or its name in WORLDS; `size` and `objects` are its own where not given.
+    """
     for index in range(start, start + count):
-        yield record(make(seed, index, split, size, objects))
+        yield record(make(seed, index, split, size, objects, world))
+
+
+def vocabulary(world: WorldSpec) -> tuple[str, ...]:
+    """Every name an object of that world can have."""
+    return VOCABULARY if world.parts else world.classes
 
 
 def record(scene: Scene) -> Record:
@@ -47,7 +56,7 @@ def record(scene: Scene) -> Record:
         questions=tuple(Question(text, (answer,), str(number * ID_STEP + k))
                         for k, (text, answer) in enumerate(sentences.questions(scene, referring))),
         words=tuple(Word(thing.word, thing.word_box, ids[k, -1]) for k, thing in enumerate(scene.things) if thing.word),
-        vocabulary=VOCABULARY, exhaustive=True,
+        vocabulary=vocabulary(scene.world), exhaustive=True,
         extra={"world": {"seed": scene.seed, "split": scene.split, "index": scene.index}})
 
 
@@ -78,12 +87,12 @@ def _phrases(scene: Scene, referring: Referring, ids, number: int) -> tuple[Phra
     for expression in found:
         thing = scene.things[expression.thing]
         box = thing.box if expression.part < 0 else thing.parts[expression.part].box
-        out.append((expression.text, box, True, ids[expression.thing, expression.part]))
+        out.append((expression.text, box, True, ids[expression.thing, expression.part], expression.kind))
     whole = {id(thing): ids[k, -1] for k, thing in enumerate(scene.things)}
     for text, box, thing in sentences.descriptions(scene, referring):
-        out.append((text, box, False, whole[id(thing)] if thing is not None else None))
-    return tuple(Phrase(text, box, refers, about, str(number * ID_STEP + k))
-                 for k, (text, box, refers, about) in enumerate(out))
+        out.append((text, box, False, whole[id(thing)] if thing is not None else None, ""))
+    return tuple(Phrase(text, box, refers, about, str(number * ID_STEP + k), kind)
+                 for k, (text, box, refers, about, kind) in enumerate(out))
 
 
 def _relations(scene: Scene, referring: Referring, ids) -> tuple[Relation, ...]:

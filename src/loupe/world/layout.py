@@ -19,20 +19,22 @@ from tqdm import tqdm
 from loupe.errors import ConfigError, FileError
 from loupe.record import Record
 from loupe.world.annotation import records
-from loupe.world.kinds import CLASSES, KINDS
+from loupe.world.kinds import KINDS
+from loupe.world.spec import WorldSpec
+from loupe.world.spec import world as named_world
 from loupe.writers import files
-from loupe.writers.coco import Coco, CocoCaptions, Objects365, categories_of
+from loupe.writers.coco import Coco, CocoCaptions, Objects365, categories_of, file_name
 from loupe.writers.llava import Llava
 from loupe.writers.oddities import Oddities
+from loupe.writers.records import Records
 from loupe.writers.refer import DATASETS, SPLITS, Refer
 from loupe.writers.visual_genome import VisualGenome
 
-RELEASE = 1  # raised whenever the same settings would give other files
+RELEASE = 2  # raised whenever the same settings would give other files
 PART = 100  # pictures made and written at a time
 SETTINGS, COUNTS, README, PARTS = "world.json", "counts.json", "README.txt", ".parts"
 FOLDERS = {"train": "train2017", "val": "val2017"}
 BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
-CATEGORIES = categories_of(CLASSES, {name: kind.group for name, kind in KINDS.items()})
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Settings:
     seed: int
     size: int = 96
     oddities: float = 0.02
+    world: str = "wide"  # name in WORLDS
     release: int = RELEASE
 
     def __post_init__(self):
@@ -54,15 +57,22 @@ class Settings:
             raise ConfigError("the world cannot be written so", got=f"size {self.size}, oddities {self.oddities}",
                               expected="a size of 64 or more, oddities from 0 to 1")
 
+    @property
+    def spec(self) -> WorldSpec:
+        return named_world(self.world)
 
-def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *, size: int = 96,
-          oddities: float = 0.02, workers: int = 1) -> dict[str, int]:
+
+def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *, size: int | None = None,
+          oddities: float = 0.02, world: str = "wide", workers: int = 1) -> dict[str, int]:
     """Write `images` training and `val` held-out pictures (a tenth, where not said) with every annotation file.
+
+    `world` names one of WORLDS; `size` is its own where not given.
 
     Returns the number of expressions of each referring benchmark. The bytes depend on the settings alone, not on
     `workers`; a run that was stopped goes on where it was, one that is complete returns at once.
     """
-    settings = Settings(images, max(20, images // 10) if val is None else val, seed, size, oddities)
+    settings = Settings(images, max(20, images // 10) if val is None else val, seed,
+                        named_world(world).size if size is None else size, oddities, world)
     out = Path(out)
     if _begin(out, settings):
         return json.loads((out / COUNTS).read_text("utf-8"))
@@ -146,7 +156,8 @@ def _part(out: Path, settings: Settings, split: str, start: int, count: int) -> 
     layouts = _layouts(settings, split)
     spools, counts = files.Spools(_documents(settings), temporary), Counter()
     try:
-        for record in records(count, settings.seed, split, start=start, size=settings.size):
+        for record in records(count, settings.seed, split, start=start, size=settings.size,
+                              world=settings.spec):
             first = None
             for layout in layouts:
                 entries = list(layout.entries(record))
@@ -177,11 +188,14 @@ def _picture(record: Record, path: Path, first: Path | None) -> Path:
 
 def _layouts(settings: Settings, split: str) -> list[files.Layout]:
     flaws, folder = Oddities(settings.oddities, settings.seed), FOLDERS[split]
+    groups = {name: KINDS[name].group for name in settings.spec.classes}
+    categories = categories_of(settings.spec.classes, groups)
     layouts: list[files.Layout] = [
-        Coco(folder, CATEGORIES, flaws, under="coco/"), CocoCaptions(folder, under="coco/"),
-        Objects365(split, CATEGORIES, flaws, under="objects365/"),
-        *(Refer(CATEGORIES, name, BY[name], lambda record, by=BY[name]: refer_split(record, by),
-                under=f"refer/{name}/") for name in DATASETS)]
+        Coco(folder, categories, flaws, under="coco/"), CocoCaptions(folder, under="coco/"),
+        Objects365(split, categories, flaws, under="objects365/"),
+        *(Refer(categories, name, BY[name], lambda record, by=BY[name]: refer_split(record, by),
+                under=f"refer/{name}/") for name in DATASETS),
+        Records(split, "records/", lambda record: f"../coco/{folder}/{file_name(record)}")]
     if split == "train":
         layouts += [VisualGenome("1.2", flaws, under="visual_genome/"), Chat(under="llava/")]
     return layouts
@@ -236,8 +250,8 @@ def _finish(out: Path, settings: Settings, counts: dict[str, int]) -> None:
 
 
 def _readme(settings: Settings) -> str:
-    pictures = f"{settings.images} pictures to train on and {settings.val} held out, {settings.size} pixels a side"
-    return f"""A miniature world: {pictures},
+    pictures = f"World {settings.world!r}: {settings.images} pictures to train on and {settings.val} held out, {settings.size} pixels a side"
+    return f"""A miniature world. {pictures},
 drawn by `loupe world` from seed {settings.seed}. Every annotation is exact, but for a share of {settings.oddities}
 of the entries, which carry the flaws of real files. All of it is free of rights (CC0).
 
@@ -247,5 +261,6 @@ objects365/                    zhiyuan_objv2_train.json, zhiyuan_objv2_val.json
 refer/refcoco, refer/refcoco+  refs(unc).p: train, val, testA (with composed things), testB (shapes only)
 refer/refcocog                 refs(umd).p: train, val, test; longer sentences. Pictures of refer/ lie in coco/
 llava/chat.json                conversations about coco/train2017
+records/train.jsonl, val.jsonl everything that is known, one picture a line (reader "records")
 counts.json                    number of expressions of each referring benchmark
 """

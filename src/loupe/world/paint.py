@@ -17,6 +17,7 @@ COLOURS = {
     "cyan": (48, 200, 210), "blue": (38, 76, 204), "purple": (132, 52, 168), "pink": (244, 134, 180),
     "brown": (122, 74, 38), "black": (26, 26, 30), "white": (246, 246, 244)}
 TEXTURES = ("plain", "striped", "dotted", "checked")
+GROUNDS = ("gradient", "blocks", "clouds", "horizon", "waves", "tiles")
 JITTER = 7  # a shade's levels either way
 SKIN = ("pink", "brown", "yellow", "white", "orange")
 QUALITY = 95
@@ -117,22 +118,28 @@ def _muted(rng: np.random.Generator, count: int) -> np.ndarray:
     return (grey + rng.uniform(-22, 22, (count, 3))).astype(np.float32)
 
 
-def ground(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A cluttered ground, float32 [height, width, 3]: a gradient, blocks or soft noise, with grain."""
-    style = rng.integers(4)
+def ground(width: int, height: int, rng: np.random.Generator, styles: tuple[str, ...] = GROUNDS[:4]) -> np.ndarray:
+    """A cluttered ground in one of the styles, float32 [height, width, 3], with grain."""
+    style = styles[rng.integers(len(styles))]
     tones = _muted(rng, 10)
-    if style == 0:
+    if style == "gradient":
         canvas = _gradient(width, height, tones[0], tones[1], rng)
-    elif style == 1:
+    elif style == "blocks":
         canvas = _gradient(width, height, tones[0], tones[1] * 0.3 + tones[0] * 0.7, rng)
         for tone in tones[2:2 + rng.integers(3, 8)]:
             x, y = rng.integers(0, width), rng.integers(0, height)
             w, h = rng.integers(width // 10, width // 2), rng.integers(height // 10, height // 2)
             canvas[max(0, y - h // 2):y + h // 2, max(0, x - w // 2):x + w // 2] = tone * 0.6 + tones[0] * 0.4
-    elif style == 2:
+    elif style == "clouds":
         cells = rng.integers(5, 12)
         small = np.clip(tones[0] + rng.normal(0, 13, (cells, cells, 3)), 60, 235).astype(np.uint8)
         canvas = np.asarray(Pillow.fromarray(small).resize((width, height), Pillow.Resampling.BICUBIC), np.float32)
+    elif style == "waves":
+        canvas = _waves(width, height, tones, rng)
+    elif style == "tiles":
+        step = max(4, int(min(width, height) * rng.uniform(0.06, 0.16)))
+        odd = (np.arange(height)[:, None] // step + np.arange(width)[None] // step) % 2
+        canvas = tones[0] + (odd[..., None] * rng.uniform(0.3, 0.7) * (tones[1] - tones[0])).astype(np.float32)
     else:
         canvas = np.empty((height, width, 3), np.float32)
         horizon = int(height * rng.uniform(0.35, 0.75))
@@ -148,6 +155,14 @@ def _gradient(width, height, start, end, rng) -> np.ndarray:
              + math.sin(angle) * np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None])
     along = np.clip(along / 1.2 + 0.5, 0, 1)[..., None]
     return start + (end - start) * along
+
+
+def _waves(width, height, tones, rng) -> np.ndarray:
+    """Rings around a point outside the middle, float32 [height, width, 3]."""
+    x, y = rng.uniform(-0.3, 1.3, 2) * (width, height)
+    far = np.hypot(np.arange(width)[None] - x, np.arange(height)[:, None] - y) / min(width, height)
+    level = 0.5 + 0.5 * np.sin(far * rng.uniform(15, 40))
+    return tones[0] + (level[..., None] * rng.uniform(0.3, 0.6)).astype(np.float32) * (tones[1] - tones[0])
 
 
 def jpeg(pixels: np.ndarray) -> bytes:

@@ -9,15 +9,16 @@ from PIL import Image as Pillow
 from loupe.drawing import PALETTE, Mark, draw, save
 from loupe.record import Record
 from loupe.world.annotation import records
+from loupe.world.spec import WORLDS
 
 TILE, ACROSS, GAP = 384, 5, 6  # pixels, tiles, pixels
 
 
-def preview(out: Path, seed: int, size: int = 96, count: int = 20) -> Path:
+def preview(out: Path, seed: int, size: int | None = None, count: int = 20, world: str = "wide") -> Path:
     """Draw the first `count` training pictures, two expressions each; returns `out`."""
-    down = -(-count // ACROSS)
+    down, size = -(-count // ACROSS), size or WORLDS[world].size
     sheet = Pillow.new("RGB", (ACROSS * (TILE + GAP) + GAP, down * (TILE + GAP) + GAP), "white")
-    for k, record in enumerate(records(count, seed, size=size)):
+    for k, record in enumerate(records(count, seed, size=size, world=world)):
         tile = draw(record.image, _marks(record), enlarge=max(1, TILE // size)).resize((TILE, TILE))
         sheet.paste(tile, (GAP + (k % ACROSS) * (TILE + GAP), GAP + (k // ACROSS) * (TILE + GAP)))
     return save(sheet, out)

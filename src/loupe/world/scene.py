@@ -13,15 +13,17 @@ from loupe.errors import ConfigError
 from loupe.regions import Box
 from loupe.world import font, paint
 from loupe.world.chance import choose
-from loupe.world.kinds import COMPOSED, KINDS, SHAPES, Kind
-from loupe.world.paint import COLOURS, SKIN, TEXTURES, Sprite
+from loupe.world.kinds import KINDS, Kind
+from loupe.world.paint import SKIN, Sprite
+from loupe.world.spec import WIDE, WorldSpec
+from loupe.world.spec import world as named_world
 
 # Radius as a share of the picture's shorter side, by the size's name.
 SHAPE_RADII = {"small": (0.075, 0.092), "medium": (0.118, 0.142), "large": (0.182, 0.215)}
 COMPOSED_RADII = {"medium": (0.150, 0.168), "large": (0.215, 0.245)}
 MIN_SIDE = 8 / 96  # of a visible thing's box, share of the shorter side
-MIN_SEEN = 0.5  # share of every thing and part that stays visible
-COMPOSED_SHARE, TWIN_SHARE, NEAR_SHARE, WORD_SHARE, CROWD_SHARE = 0.32, 0.45, 0.45, 0.35, 0.04
+NEAR_SHARE = 0.45
+CROWDS = ("circle", "diamond", "star", "heart", "square")
 TRIES = 14
 ROOMY = ("circle", "square", "heart")  # wide enough to show a texture when small
 
@@ -86,6 +88,7 @@ class Scene:
     things: tuple[Thing, ...]
     pixels: np.ndarray  # uint8 [height, width, 3]
     ids: np.ndarray  # int16 [height, width]: `thing.first` + leaf, -1 on the ground
+    world: WorldSpec = WIDE
 
     @property
     def side(self) -> int:
@@ -97,18 +100,21 @@ def generator(seed: int, split: str, index: int, purpose: int = 0) -> np.random.
     return np.random.Generator(np.random.PCG64([seed, zlib.crc32(split.encode()), index, purpose]))
 
 
-def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int] = 96,
-         objects: tuple[int, int] = (1, 6)) -> Scene:
-    """Picture `index` of a split. `objects` bounds the number of whole things; every number is equally likely."""
+def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int] | None = None,
+         objects: tuple[int, int] | None = None, world: str | WorldSpec = WIDE) -> Scene:
+    """Picture `index` of a split of a world. `size` and `objects` (bounds of the number of whole things) are the
+    world's own where not given."""
+    spec = named_world(world)
+    size, objects = spec.size if size is None else size, spec.objects if objects is None else objects
     width, height = (size, size) if isinstance(size, int) else size
     if min(width, height) < 64 or not 1 <= objects[0] <= objects[1]:
         raise ConfigError("the world cannot draw this", got=f"{width} x {height} pixels, {objects} objects",
                           expected="64 pixels or more a side, at least one object")
     rng = generator(seed, split, index)
-    canvas = paint.ground(width, height, rng)
-    stage = _Stage(width, height)
+    canvas = paint.ground(width, height, rng, spec.grounds)
+    stage = _Stage(width, height, spec)
     wanted = int(rng.integers(objects[0], objects[1] + 1))
-    if rng.random() < CROWD_SHARE:
+    if rng.random() < spec.crowds:
         stage.add(_crowd(stage, rng), rng)
     attempts = 0
     while len(stage.singles) < wanted and attempts < 4 * wanted + 8:
@@ -119,15 +125,15 @@ def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int
     pixels = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
     for layer, thing in enumerate(stage.things):
         thing.layer = layer
-        _measure(thing, stage.ids)
-    return Scene(width, height, seed, split, index, tuple(stage.things), pixels, stage.ids)
+        _measure(thing, stage.ids, spec.parts)
+    return Scene(width, height, seed, split, index, tuple(stage.things), pixels, stage.ids, spec)
 
 
 class _Stage:
     """Where things have been put so far."""
 
-    def __init__(self, width: int, height: int):
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, world: WorldSpec):
+        self.width, self.height, self.world = width, height, world
         self.side = min(width, height)
         self.ids = np.full((height, width), -1, np.int16)
         self.things: list[Thing] = []
@@ -211,9 +217,9 @@ class _Stage:
             mine = left[thing.first:thing.first + len(counts)]
             if (mine == now[thing.first:thing.first + len(counts)]).all():
                 continue
-            if thing.crowd or mine[-1] < counts[-1] or mine.sum() < MIN_SEEN * counts.sum():
+            if thing.crowd or mine[-1] < counts[-1] or mine.sum() < self.world.seen * counts.sum():
                 return False
-            if thing.kind.composed and (mine < MIN_SEEN * counts).any():
+            if thing.kind.composed and (mine < self.world.seen * counts).any():
                 return False
             seen = (after >= thing.first) & (after < thing.first + len(counts))
             if min(np.ptp(np.flatnonzero(seen.any(0))), np.ptp(np.flatnonzero(seen.any(1)))) + 1 < MIN_SIDE * self.side:
@@ -228,36 +234,44 @@ def _other(rng: np.random.Generator, options, *taken: str) -> str:
 def _thing(stage: _Stage, wanted: int, shrink: bool, rng: np.random.Generator) -> Thing:
     """A thing with its looks, not yet placed; `shrink` asks for a small one."""
     singles, barred = stage.singles, {thing.name for thing in stage.things if thing.crowd}
-    if singles and rng.random() < TWIN_SHARE:
+    world, liked = stage.world, None
+    if world.favour and rng.random() < world.favour:
+        liked = choose(rng, world.favoured)
+        kind = KINDS[liked[0]]
+    elif singles and rng.random() < world.twins:
         kind = choose(rng, singles).kind
     else:
-        kinds = COMPOSED if rng.random() < COMPOSED_SHARE and not shrink else SHAPES
-        kind = choose(rng, [kind for kind in kinds if kind.name not in barred])
+        names = world.composed if rng.random() < world.composed_share and not shrink else world.shapes
+        kind = KINDS[choose(rng, [name for name in names or world.shapes if name not in barred])]
     radii = COMPOSED_RADII if kind.composed or kind.name in ("fish", "sign") else SHAPE_RADII
     names = list(radii)
     large = 0.5 if wanted <= 3 else 0.25
     size = names[0] if shrink else names[-1] if rng.random() < large else choose(rng, names[:-1])
     radius = rng.uniform(*radii[size]) * stage.side
-    if singles and rng.random() < 0.2:
-        colour = choose(rng, singles).colour
+    colours = world.colours_of(kind.name)
+    if liked:
+        colour = liked[1]
+    elif singles and rng.random() < 0.2 and (shared := choose(rng, singles).colour) in colours:
+        colour = shared
     else:
-        colour = choose(rng, list(COLOURS))
+        colour = choose(rng, colours)
     textured = any(leaf.textured for leaf in kind.leaves)
     if size == "small" and kind.name not in ROOMY:
         textured = False
-    texture = choose(rng, TEXTURES[1:]) if textured and rng.random() < 0.45 else "plain"
-    second = _other(rng, ("cyan", "white", "yellow") if kind.name == "car" else list(COLOURS), colour, "black")
-    third = choose(rng, SKIN) if kind.name == "person" else _other(rng, list(COLOURS), colour, second, "white")
-    word, scale = _word(kind, radius, stage.side, rng)
+    texture = choose(rng, world.textures) if textured and world.textures and rng.random() < 0.45 else "plain"
+    glass = ("cyan", "white", "yellow")
+    second = _other(rng, glass if kind.name == "car" else world.colours, colour, "black")
+    third = choose(rng, SKIN) if kind.name == "person" else _other(rng, world.colours, colour, second, "white")
+    word, scale = _word(kind, radius, stage, rng)
     return _painted(kind, radius, colour, size, "plain" if word else texture, second, third, word, scale, rng)
 
 
-def _word(kind: Kind, radius: float, side: int, rng: np.random.Generator) -> tuple[str, int]:
-    if kind.written is None or (kind.name != "sign" and rng.random() > WORD_SHARE):
+def _word(kind: Kind, radius: float, stage: _Stage, rng: np.random.Generator) -> tuple[str, int]:
+    if kind.written is None or (kind.name != "sign" and rng.random() > stage.world.word_share):
         return "", 1
-    scale = max(1, side // 96)
+    scale = max(1, stage.side // 96)
     x1, y1, x2, y2 = kind.written
-    fits = [word for word in font.WORDS if font.width(word, scale) + 2 <= (x2 - x1) * radius
+    fits = [word for word in stage.world.words if font.width(word, scale) + 2 <= (x2 - x1) * radius
             and font.HEIGHT * scale + 2 <= (y2 - y1) * radius]
     return (choose(rng, fits), scale) if fits else ("", 1)
 
@@ -276,9 +290,9 @@ def _painted(kind, radius, colour, size, texture, second, third, word, scale, rn
 
 def _crowd(stage: _Stage, rng: np.random.Generator) -> Thing:
     """Many small things of one class, close together: one annotation, iscrowd."""
-    kind = choose(rng, [KINDS[name] for name in ("circle", "diamond", "star", "heart", "square")])
+    kind = choose(rng, [KINDS[name] for name in CROWDS if name in stage.world.shapes])
     radius = max(3.2, 0.036 * stage.side)
-    colour = choose(rng, list(COLOURS))
+    colour = choose(rng, stage.world.colours)
     one = paint.sprite(kind, radius, {"main": paint.shade(colour, rng)}, "plain")
     across, step = int(rng.integers(3, 6)), math.ceil(2.3 * radius)
     down = int(rng.integers(2, 4))
@@ -306,7 +320,7 @@ def _lay(canvas: np.ndarray, thing: Thing) -> None:
     window += thing.sprite.paint[inner]
 
 
-def _measure(thing: Thing, ids: np.ndarray) -> None:
+def _measure(thing: Thing, ids: np.ndarray, with_parts: bool) -> None:
     """Fill in masks, boxes and parts from the id map."""
     leaves = len(thing.kind.leaves)
     thing.mask = (ids >= thing.first) & (ids <= thing.first + leaves)
@@ -319,7 +333,7 @@ def _measure(thing: Thing, ids: np.ndarray) -> None:
         thing.word_box = Box(float(x1 + thing.x), float(y1 + thing.y), float(x2 + thing.x), float(y2 + thing.y))
     parts = []
     for index, leaf in enumerate(thing.kind.leaves):
-        if leaf.part and not thing.crowd:
+        if leaf.part and with_parts and not thing.crowd:
             mask = ids == thing.first + index
             colour = {"main": thing.colour, **thing.colours}.get(leaf.colour, leaf.colour)
             side = leaf.side

@@ -5,8 +5,7 @@ from __future__ import annotations
 from loupe.regions import Box
 from loupe.world.chance import choose
 from loupe.world.expressions import Referring, article, noun, place
-from loupe.world.kinds import CLASSES, KINDS
-from loupe.world.paint import COLOURS
+from loupe.world.kinds import KINDS
 from loupe.world.predicates import form
 from loupe.world.scene import Scene, Thing
 
@@ -113,7 +112,7 @@ def questions(scene: Scene, referring: Referring) -> list[tuple[str, str]]:
     names = list(groups)
     asked = choose(rng, names)
     out = [(f"How many {KINDS[asked].many} are there?", str(len(groups[asked])))]
-    absent = [name for name in CLASSES if name not in groups and name not in crowded]
+    absent = [name for name in scene.world.classes if name not in groups and name not in crowded]
     if rng.random() < 0.5:
         out.append((f"Is there {article(choose(rng, absent))} in the picture?", "no"))
     else:
@@ -150,7 +149,7 @@ def _about(thing: Thing, referring: Referring) -> list[tuple[str, str]]:
     if len(same) == 1 and rng.random() < 0.5:
         out.append((f"Which thing is {thing.colour}?", thing.name))
     elif rng.random() < 0.3:
-        colour = choose(rng, list(COLOURS))
+        colour = choose(rng, referring.scene.world.colours)
         count = sum(other.colour == colour for other in referring.things)
         out.append((f"How many {colour} things are there?", str(count)))
     for other in referring.things:

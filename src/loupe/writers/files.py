@@ -22,11 +22,13 @@ ARRAY = object()  # stands in a Document's fields where the entries of a key go
 
 @dataclass(frozen=True)
 class Document:
-    """One file to be written: an object with arrays in it, or (no fields) one array; JSON, or a pickle of a list."""
+    """One file to be written: an object with arrays in it, or (no fields) one array; JSON, a pickle of a list, or
+    a JSON value a line."""
 
     path: str  # relative to the root
     fields: tuple[tuple[str, object], ...] = ()
     pickled: bool = False
+    lines: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -58,9 +60,11 @@ def writing(path: Path, do: str = "free some space or choose another folder"):
 _json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
-def encode(pickled: bool, value: object) -> bytes:
-    """One entry as it stands in its array."""
-    if not pickled:
+def encode(document: Document, value: object) -> bytes:
+    """One entry as it stands in its array, or on its line."""
+    if document.lines:
+        return _json(value).encode() + b"\n"
+    if not document.pickled:
         return b"," + _json(value).encode()
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, protocol=2)
@@ -90,7 +94,7 @@ class Spools:
     def add(self, entries: Iterable[Entry]) -> None:
         with writing(self.folder):
             for path, key, value in entries:
-                self._files[path, key].write(encode(self.documents[path].pickled, value))
+                self._files[path, key].write(encode(self.documents[path], value))
 
     def close(self) -> None:
         with writing(self.folder):
@@ -109,6 +113,9 @@ def assemble(documents: Iterable[Document], folders: list[Path], root: Path) -> 
                 out.write(pickle.PROTO + b"\x02" + pickle.EMPTY_LIST)
                 _copy(out, [folder / names[path, ""] for folder in folders], skip=0)
                 out.write(pickle.STOP)
+                continue
+            if document.lines:
+                _copy(out, [folder / names[path, ""] for folder in folders], skip=0)
                 continue
             for number, (key, value) in enumerate(document.fields or (("", ARRAY),)):
                 if document.fields:

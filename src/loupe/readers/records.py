@@ -1,0 +1,82 @@
+"""loupe's own layout: root/<split>.jsonl, one whole Record a line (writers/records.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from loupe.errors import FileError
+from loupe.readers.base import Note, Reader
+from loupe.readers.stream import missing_file
+from loupe.record import Record
+from loupe.stored import from_stored
+
+MARK = b'"picture": "'
+
+
+class Records(Reader):
+    """`Records(root, "train")`; lines are found by their place in the file and parsed when they are asked for.
+
+    A last line that a stop cut short is left out and counted; any other line that is no record is a FileError.
+    """
+
+    source = "records"
+
+    def __init__(self, root, split: str = "train", *, images=None, missing: str = "drop"):
+        super().__init__(root, split, images=images, missing=missing)
+        self.path = self.root / f"{split or 'train'}.jsonl"
+        self._starts = self._scan()
+        self._ready(len(self._starts))
+
+    def _folders(self) -> list[Path]:
+        return [self.root]
+
+    def _scan(self) -> np.ndarray:
+        """[records, 2] first byte and length of every line whose picture is there."""
+        if not self.path.is_file():
+            raise missing_file(self.path)
+        digest, at, found = hashlib.sha256(), 0, []
+        with open(self.path, "rb") as file, tqdm(total=self.path.stat().st_size, unit="B", unit_scale=True, delay=2,
+                                                 desc=self.path.name, disable=None, leave=False) as bar:
+            for line in file:
+                digest.update(line)
+                if not line.endswith(b"\n"):
+                    self.note("last line cut short", f"byte {at}")
+                elif self._has(self._names(line, at)):
+                    found.append((at, len(line)))
+                at += len(line)
+                bar.update(len(line))
+        self._digests[self.path.name] = digest.hexdigest()
+        return np.array(found, np.int64).reshape(-1, 2)
+
+    def _names(self, line: bytes, at: int) -> tuple[str, ...]:
+        """The picture's path; it stands first in what loupe writes, anywhere in what others write."""
+        if line.startswith(b"{" + MARK):
+            return (json.loads(line[len(MARK):line.index(b'"', len(MARK) + 1) + 1]),)
+        return (self._parse(line, at)["picture"],)
+
+    def _has(self, names) -> bool:
+        if self.missing == "keep" or (self.root / names[0]).is_file():
+            return True
+        return super()._has(names)
+
+    def _parse(self, line: bytes, at: int) -> dict:
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise FileError("a line is no JSON", got=str(error), where=f"{self.path}: byte {at}") from None
+        if not isinstance(data, dict) or not isinstance(data.get("picture"), str):
+            raise FileError("a line is no record", got=repr(data)[:80], expected='{"picture": ..., "id": ...}',
+                            where=f"{self.path}: byte {at}")
+        return data
+
+    def _record(self, i: int, note: Note) -> Record:
+        at, size = (int(v) for v in self._starts[i])
+        with open(self.path, "rb") as file:
+            file.seek(at)
+            line = file.read(size)
+        return from_stored(self._parse(line, at), self.root, f"{self.path}: byte {at}")
