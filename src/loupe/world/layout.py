@@ -250,7 +250,8 @@ def _finish(out: Path, settings: Settings, counts: dict[str, int]) -> None:
 
 
 def _readme(settings: Settings) -> str:
-    pictures = f"World {settings.world!r}: {settings.images} pictures to train on and {settings.val} held out, {settings.size} pixels a side"
+    pictures = (f"World {settings.world!r}: {settings.images} pictures to train on and {settings.val} held out, "
+                f"{settings.size} pixels a side")
     return f"""A miniature world. {pictures},
 drawn by `loupe world` from seed {settings.seed}. Every annotation is exact, but for a share of {settings.oddities}
 of the entries, which carry the flaws of real files. All of it is free of rights (CC0).

@@ -73,7 +73,7 @@ MINI = WorldSpec(
     "mini", objects=(2, 8),
     shapes=("circle", "square", "triangle", "star", "heart", "moon", "cross", "ring"), composed=("person", "sign"),
     colours=("red", "orange", "yellow", "green", "blue", "purple", "black", "white"), textures=("striped", "dotted"),
-    seen=0.6, composed_share=0.2, crowds=0.0, parts=False, barred=UNSEEN,
+    seen=0.6, composed_share=0.2, twins=0.2, crowds=0.0, parts=False, barred=UNSEEN,
     words=tuple(word for word in font.WORDS if word not in ("ART", "BANK", "TOP", "MILK")))  # four stay unread
 
 WORLDS: dict[str, WorldSpec] = {world.name: world for world in (
