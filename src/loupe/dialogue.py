@@ -69,8 +69,8 @@ class Dialogue:
         return _joined(self._opening(range(images))[0])
 
     def render(self, sample: Sample, codec: Codec, frames: Sequence[Frame]) -> Rendered:
-        """`frames[i]` says how sample.images[i] became model input. A sample that ends with the user's turn ends
-        with the assistant's opening; generation starts there."""
+        """`frames[i]` says how sample.images[i], or the canvas, became model input. A sample that ends with the
+        user's turn ends with the assistant's opening; generation starts there."""
         self.check(sample, frames)
         leading, turns = _leading(sample)
         prefix, body = self._opening(leading)
@@ -128,15 +128,16 @@ class Dialogue:
             raise _bad("sample has no turns", sample)
         if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
             raise _bad("turns do not alternate", sample, got=", ".join(roles), expected="user, assistant, user, ...")
-        if len(frames) != len(sample.images):
+        places = len(sample.images) or int(sample.canvas is not None)
+        if len(frames) != places:
             raise _bad("pictures and frames do not match", sample, got=f"{len(frames)} frames",
-                       expected=f"{len(sample.images)}, one for each picture")
+                       expected=f"{places}, one for each picture")
         marked = [p.image for t in sample.turns for p in t.parts if isinstance(p, ImageMark)]
         named = [r.image for t in sample.turns for p in t.parts if isinstance(p, Regions) for r in p.regions]
-        for image in (*marked, *named):
-            if not 0 <= image < len(sample.images):
+        for image, known in (*((i, len(sample.images)) for i in marked), *((i, places) for i in named)):
+            if not 0 <= image < known:
                 raise _bad("sample names a picture it does not have", sample, got=f"picture {image}",
-                           expected=f"0..{len(sample.images) - 1}" if sample.images else "no pictures")
+                           expected=f"0..{known - 1}" if known else "no pictures")
         if len(set(marked)) != len(marked):
             raise _bad("a picture is marked twice", sample, got=marked)
         if any(isinstance(p, ImageMark) for t in sample.turns if t.role == "assistant" for p in t.parts):

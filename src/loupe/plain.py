@@ -31,7 +31,7 @@ KEYS = {
     "image_mark": {"image_mark"},
     "regions": {"regions", "phrase"},
     "role": {"role", "parts"},
-    "turns": {"images", "turns", "task", "id", "record", "extra"},
+    "turns": {"images", "turns", "task", "id", "record", "extra", "canvas"},
     "found": {"found", "score", "phrase"},
     "problem": {"problem", "text", "at", "expected", "repair"},
     "parts": {"parts", "problems", "raw", "score"},
@@ -116,6 +116,8 @@ def _sample(sample: Sample, root: Roots) -> dict:
     plain |= {k: getattr(sample, k) for k in ("task", "id", "record") if getattr(sample, k)}
     if sample.extra:
         plain["extra"] = to_plain(sample.extra, root)
+    if sample.canvas:
+        plain["canvas"] = list(sample.canvas)
     return plain
 
 
@@ -176,7 +178,8 @@ _READ = {
     "role": lambda d, root: Turn(d["role"], from_plain(d["parts"], root)),
     "turns": lambda d, root: Sample(from_plain(d.get("images", ()), root), from_plain(d["turns"], root),
                                     d.get("task", ""), d.get("id", ""), d.get("record", ""),
-                                    from_plain(d.get("extra", {}), root)),
+                                    from_plain(d.get("extra", {}), root),
+                                    tuple(d["canvas"]) if "canvas" in d else None),
     "found": lambda d, root: Found(from_plain(d["found"]), d.get("score"), d.get("phrase", "")),
     "problem": lambda d, root: Problem(d["problem"], d["text"], d["at"], d.get("expected", ""),
                                        from_plain(d.get("repair"))),

@@ -38,7 +38,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Sample:
-    """Turns alternate, user first; loss falls on assistant turns. A question to be asked ends with a user turn."""
+    """Turns alternate, user first; loss falls on assistant turns. A question to be asked ends with a user turn.
+
+    canvas: width and height, in pixels, of what regions are measured on where there is no picture.
+    """
 
     images: tuple[Image, ...]
     turns: tuple[Turn, ...]
@@ -46,6 +49,12 @@ class Sample:
     id: str = ""
     record: str = ""  # id of the Record it was made from
     extra: dict = field(default_factory=dict, compare=False)  # what a metric needs: e.g. {"truth": ..., "object": ...}
+    canvas: tuple[int, int] | None = None
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of what regions may lie on: the pictures, or the canvas alone."""
+        return tuple(image.size for image in self.images) or ((self.canvas,) if self.canvas else ())
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def print_samples(recipe, samples: int, roots) -> None:
         print(f"no samples: {error}")
         return
     for sample in drawn:
-        frames = [frame(vision.frame, *image.size, vision.size) for image in sample.images]
+        frames = [frame(vision.frame, *size, vision.size) for size in sample.sizes]
         rendered = marks.render(sample, digits, frames)
         learned = "".join(s.text for s in rendered.prefix + rendered.body if s.loss)
         print(f"[{sample.task}]\n{rendered.text()}\n> {learned.strip()}\n")

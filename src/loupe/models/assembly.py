@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from loupe import shipped
 from loupe.errors import CheckpointError, ConfigError
 from loupe.models.bridge import Bridge
 from loupe.models.encoding import Encoder
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
-from loupe.models.tokenizer import add_tokens, fit, level, start_locations
+from loupe.models.tokenizer import add_tokens, fit, place_level, start_locations
 from loupe.models.tuner import Tune, apply
 from loupe.models.vision import VisionTower
 from loupe.models.vlm import VLM
@@ -28,34 +29,36 @@ TOWERS = {
     "blip-2": "Blip2VisionModel", "blip_2_vision_model": "Blip2VisionModel",
     "vit": "ViTModel",
 }
+REINSTALL = "install loupe again, this file of the package is damaged"
 UNUSED = ("pooler.", "head.", "position_ids", "rotary_emb.inv_freq")  # may be missing or left over in a checkpoint
 
 
 def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, dtype: str = "float32", codec=None,
           dialogue=None) -> VLM:
     """The whole model. Random weights depend on `seed` only. `codec` and `dialogue` replace the values named in `spec`.
+    With a bridge of kind "none" neither tower nor bridge is made.
 
     A language model from a config needs `tokenizer`; one from a checkpoint brings its own. On "meta" no weights and no
     tokenizer are needed: shapes come from the checkpoint's config, or from loupe's table of published ones.
     """
     marks, words = codec or codec_named(spec.codec), dialogue or dialogue_named(spec.dialogue)
     meta = device == "meta"
+    blind = spec.bridge.kind == "none"
     with _seeded(seed), torch.device("meta") if meta else nullcontext():
-        vision, seen_base = build_vision(spec.vision, meta, dtype)
+        vision, seen_base = (None, None) if blind else build_vision(spec.vision, meta, dtype)
         language, own_tokenizer, spoken_base = build_language(spec.language, tokenizer, (*marks.tokens, *words.tokens),
                                                               meta, dtype)
         width = language.config.get_text_config().hidden_size
-        bridge = Bridge(spec.bridge, vision.grid, vision.tokens, vision.width, width)
+        bridge = None if blind else Bridge(spec.bridge, vision.grid, vision.tokens, vision.width, width)
     if not meta:
-        if spec.bridge.position:
-            embedding = language.get_input_embeddings()
-            base = embedding.base if isinstance(embedding, AddedEmbedding) else embedding
-            bridge.level.fill_(level(base.weight))
+        if not blind and spec.bridge.position:
+            bridge.level.fill_(place_level(language))
         fresh = _fresh(language, own_tokenizer, marks.starts) if spoken_base else marks.starts
         start_locations(language, own_tokenizer, fresh)
     encoder = None
     if own_tokenizer is not None:
-        encoder = Encoder(own_tokenizer, marks, words, spec.vision, bridge.tokens, spec.language.max_length)
+        tokens = 0 if blind else bridge.tokens
+        encoder = Encoder(own_tokenizer, marks, words, spec.vision, tokens, spec.language.max_length)
     model = VLM(spec, vision, bridge, language, encoder)
     model.bases = {part: base for part, base in (("vision", seen_base), ("language", spoken_base)) if base}
     return model if meta else model.to(device)
@@ -167,8 +170,8 @@ def load_tokenizer(checkpoint: str | Path):
     """The fast tokenizer of a checkpoint."""
     from transformers import AutoTokenizer
 
-    with _readable(checkpoint, "tokenizer", "tokenizer.json, or the vocabulary it is made from"):
-        return AutoTokenizer.from_pretrained(str(checkpoint))
+    with _readable(checkpoint, "tokenizer", "tokenizer.json, or the vocabulary it is made from") as place:
+        return AutoTokenizer.from_pretrained(place)
 
 
 def config_hash(config) -> str:
@@ -205,8 +208,8 @@ def _config(checkpoint: str, given: dict | None, where: str, meta: bool):
         return _from_values(given, where)
     if meta and not Path(checkpoint).is_dir() and (given or checkpoint in PUBLISHED):
         return _from_values(given or PUBLISHED[checkpoint], where)
-    with _readable(checkpoint, where, "config.json"):
-        return AutoConfig.from_pretrained(checkpoint)
+    with _readable(checkpoint, where, "config.json") as place:
+        return AutoConfig.from_pretrained(place)
 
 
 def _from_values(values: dict, where: str):
@@ -221,8 +224,8 @@ def _from_values(values: dict, where: str):
 
 
 def _load(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
-    with _quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)"):
-        model, info = kind.from_pretrained(checkpoint, config=config, dtype=getattr(torch, dtype),
+    with _quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
+        model, info = kind.from_pretrained(place, config=config, dtype=getattr(torch, dtype),
                                            output_loading_info=True, **options)
     missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
     if missing:
@@ -233,16 +236,44 @@ def _load(kind, checkpoint: str, config, where: str, dtype: str, **options) -> n
 
 @contextmanager
 def _readable(checkpoint: str | Path, where: str, files: str):
+    """Gives the folder or hub id to read from: the one place where names of shipped parts become folders."""
+    from safetensors import SafetensorError
+
+    place = str(shipped.folder(checkpoint) if shipped.is_shipped(checkpoint) else checkpoint)
     try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        folder = Path(checkpoint)
-        here = sorted(p.name for p in folder.iterdir())[:6] if folder.is_dir() else None
-        got = f"a folder with {', '.join(here) or 'nothing'}" if here is not None else "no such folder"
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"cannot load {where} from {str(checkpoint)!r} ({reason})", got=got,
-                              expected=f"{files}, or a hub id that is cached or reachable",
-                              do="give the folder of the downloaded checkpoint") from error
+        yield place
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _unreadable(error, checkpoint, Path(place), where, files) from error
+
+
+def _unreadable(error: Exception, checkpoint: str | Path, folder: Path, where: str, files: str) -> CheckpointError:
+    here = sorted(p.name for p in folder.iterdir())[:6] if folder.is_dir() else None
+    got = f"a folder with {', '.join(here) or 'nothing'}" if here is not None else "no such folder"
+    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    expected = f"{files}, or a hub id that is cached or reachable"
+    torn = torn_weights(folder)
+    if torn is not None:
+        got, expected = f"{torn.stat().st_size} bytes", "the whole file"
+        do = "fetch this file again"
+    else:
+        do = "give the folder of the downloaded checkpoint"
+    if shipped.is_shipped(checkpoint):
+        do = REINSTALL
+    return CheckpointError(f"cannot load {where} from {str(checkpoint)!r} ({reason})", got=got, expected=expected,
+                           where=torn or (folder if shipped.is_shipped(checkpoint) else None), do=do)
+
+
+def torn_weights(folder: Path) -> Path | None:
+    """The first safetensors file of a folder that cannot be opened, as one cut short."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+        try:
+            with safe_open(str(path), "pt"):
+                pass
+        except (SafetensorError, OSError):
+            return path
+    return None
 
 
 @contextmanager

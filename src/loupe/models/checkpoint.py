@@ -134,8 +134,8 @@ def _stored(tensor: Tensor, half: bool) -> Tensor:
 
 def _manifest(model: VLM, tensors: dict[str, Tensor], extra: dict | None, half: bool) -> dict:
     encoder = model.encoder
-    configs = {part: config.to_dict() for part, config in
-               (("vision", model.vision.model.config), ("language", model.language.config)) if part not in model.bases}
+    parts = {"vision": model.vision and model.vision.model, "language": model.language}
+    configs = {name: part.config.to_dict() for name, part in parts.items() if part and name not in model.bases}
     structure = {part: [tuner_plain(t) for t in model.structure[part]] for part in PARTS}
     if model.structure.get("tokens"):
         structure["tokens"] = model.structure["tokens"]

@@ -50,7 +50,10 @@ class Encoder:
     # pictures
 
     def frame(self, image: Image) -> Frame:
-        size = image.size
+        return self.frame_of(image.size)
+
+    def frame_of(self, size: tuple[int, int]) -> Frame:
+        """The frame of a picture or canvas, width x height."""
         if size not in self._frames:
             made = frame(self.vision.frame, *size, self.vision.size)
             if (made.width, made.height) != (self.vision.size, self.vision.size):
@@ -62,6 +65,10 @@ class Encoder:
 
     def frames(self, images: Iterable[Image]) -> tuple[Frame, ...]:
         return tuple(self.frame(image) for image in images)
+
+    def places(self, sample: Sample) -> tuple[Frame, ...]:
+        """Frames of what the sample's regions lie on: its pictures, or its canvas."""
+        return tuple(self.frame_of(size) for size in sample.sizes)
 
     def pixels(self, images: Sequence[Image]) -> np.ndarray:
         """float32 [N, 3, S, S], normalised with the tower's mean and standard deviation."""
@@ -75,7 +82,11 @@ class Encoder:
     # words
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
-        rendered = [_cut(self.dialogue.render(s, self.codec, self.frames(s.images))) for s in samples]
+        for s in samples:
+            if s.images and not self.tokens:
+                raise ConfigError("this model sees no pictures", got=f"{len(s.images)} in sample {s.id or '?'}",
+                                  where="model.bridge.kind", do="use a model with a vision tower")
+        rendered = [_cut(self.dialogue.render(s, self.codec, self.places(s))) for s in samples]
         bodies = self._tokenise([body for _, body in rendered])
         return [Encoded(self._prefix(prefix), *body) for (prefix, _), body in zip(rendered, bodies)]
 

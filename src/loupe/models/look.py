@@ -181,9 +181,10 @@ def read(model: VLM, sample: Sample, written: Generated, guide: Guide | None = N
     whole = encoder.decode(written.ids)
     text = encoder.dialogue.answer(whole)
     score = _mean(written.logs)
-    if not sample.images:
+    places = encoder.places(sample)
+    if not places:
         return Answer((text,) if text else (), (), text, score)
-    parsed = encoder.codec.parse(text, encoder.frame(sample.images[0]), 0)
+    parsed = encoder.codec.parse(text, places[0], 0)
     parts, spans = [], iter(parsed.spans)
     ends = _token_ends(encoder, written.ids) if parsed.spans else []
     offset = max(0, whole.find(text))
@@ -217,7 +218,7 @@ def _guides(model: VLM, samples: Sequence[Sample], kind: str | None) -> list[Gui
     encoder = model.encoder
     if not hasattr(encoder, "pieces"):
         encoder.pieces = Pieces(encoder.tokenizer)
-    frames = [encoder.frame(s.images[0]) if s.images else None for s in samples]
+    frames = [next(iter(encoder.places(s)), None) for s in samples]
     return [Guide(encoder.codec, kind, encoder.pieces, (f.width, f.height) if f else None) for f in frames]
 
 

@@ -32,7 +32,7 @@ class VisionSpec:
 class BridgeSpec:
     """What turns tower tokens into tokens of the language model."""
 
-    kind: str = "linear"  # or "mlp": linear, GELU, linear
+    kind: str = "linear"  # or "mlp": linear, GELU, linear; "none": a model of text alone, its tower is not built
     merge: int = 1  # neighbouring tokens (along a row) concatenated into one
     bias: bool = True
     position: bool = False  # add a fixed 2-D sine code; location tokens start from the same code

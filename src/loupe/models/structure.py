@@ -13,8 +13,10 @@ from loupe.models.vision import blocks
 
 def set_part(model, part: str, tuner: Tuner) -> None:
     """Make `tuner` the part's choice: missing modules are added once and recorded in `model.structure`."""
-    record(model, part, tuner)
     module = getattr(model, part)
+    if module is None:  # a model of text alone
+        return
+    record(model, part, tuner)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(_trains(name, tuner))
 

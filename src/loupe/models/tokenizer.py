@@ -55,10 +55,12 @@ def start_locations(language: torch.nn.Module, tokenizer, starts: Mapping[str, t
     """Let location tokens begin with the code of their place, as loud as an ordinary row, in embedding and head.
 
     starts: token -> ("x" | "y" | "value", fraction). An x token carries the x half of the code that image tokens of
-    that column carry, a y token the y half.
+    that column carry, a y token the y half. How loud that is stays in the language model's config.
     """
     if not starts:
         return
+    if not language.get_input_embeddings().weight.is_meta:
+        language.config.place_level = place_level(language)
     ids = tokenizer.convert_tokens_to_ids(list(starts))
     modules = [language.get_input_embeddings(), language.get_output_embeddings()]
     for module in modules:
@@ -72,6 +74,15 @@ def start_locations(language: torch.nn.Module, tokenizer, starts: Mapping[str, t
                 module.rows[offset] = row
             else:
                 weight[token] = row
+
+
+def place_level(language: torch.nn.Module) -> float:
+    """How loud the code of places is: as its location tokens started, else as an ordinary embedding row."""
+    remembered = getattr(language.config, "place_level", None)
+    if remembered is not None:
+        return float(remembered)
+    embedding = language.get_input_embeddings()
+    return level((embedding.base if isinstance(embedding, AddedEmbedding) else embedding).weight)
 
 
 def level(weight: Tensor) -> float:

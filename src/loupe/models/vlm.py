@@ -16,9 +16,10 @@ class VLM(nn.Module):
     """Built parts in, losses and hidden states out. `structure` and `bases` are what a checkpoint must remember.
 
     structure: part -> tuners that added modules or trained base weights; bases: part -> the checkpoint it came from.
+    Without pictures (bridge kind "none") vision and bridge are None.
     """
 
-    def __init__(self, spec: ModelSpec, vision: VisionTower, bridge: Bridge, language: nn.Module,
+    def __init__(self, spec: ModelSpec, vision: VisionTower | None, bridge: Bridge | None, language: nn.Module,
                  encoder: Encoder | None = None):
         super().__init__()
         self.spec, self.encoder = spec, encoder
@@ -28,7 +29,7 @@ class VLM(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.bridge.parameters()).device
+        return next(self.language.parameters()).device
 
     @property
     def decoder(self) -> nn.Module:
@@ -39,7 +40,7 @@ class VLM(nn.Module):
         """[N, 3, S, S] -> [N, T, D]: what the language model gets to see of each image."""
         if not len(pixels):
             width = self.language.config.get_text_config().hidden_size
-            return pixels.new_zeros(0, self.bridge.tokens, width)
+            return pixels.new_zeros(0, self.bridge.tokens if self.bridge else 0, width)
         return self.bridge(self.vision(pixels.to(next(self.vision.parameters()).dtype)))
 
     def embed(self, ids: Tensor, seen: Tensor | None = None, slots: Tensor | None = None,

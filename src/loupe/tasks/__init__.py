@@ -20,6 +20,7 @@ TASKS = {
     "caption": "loupe.tasks.caption:Caption",
     "question": "loupe.tasks.open_question:OpenQuestion",
     "dialogue": "loupe.tasks.dialogue:WrittenDialogue",
+    "stated": "loupe.tasks.stated:Stated",
 }
 
 

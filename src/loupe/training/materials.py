@@ -21,7 +21,7 @@ from loupe.models.vlm import VLM
 from loupe.plain import Roots
 from loupe.record import Record
 from loupe.training.objective import Language, LanguageWork
-from loupe.training.pretraining import Dense, DenseWork, Words
+from loupe.training.pretraining import Dense, DenseWork, Drawn, Words
 from loupe.training.recipe import Recipe, Stage
 
 SCANNED = 2000  # records read for the words of dense supervision, groups rendered for a tokenizer
@@ -85,7 +85,7 @@ class Repeated(Sequence):
 
 
 class Records(Sequence):
-    """(Record, mirrored?) for dense supervision: all sources' records with objects, shuffled whole in every pass.
+    """(Drawn, mirrored?) for dense supervision: all sources' records with objects, shuffled whole in every pass.
 
     A source's weight below one takes that share of its records a pass; above one it counts as one.
     """
@@ -101,28 +101,31 @@ class Records(Sequence):
             raise ConfigError("no picture to learn from", where="mixture.sources", do="check --root and the splits")
         self.length = groups if groups is not None else max(1, round((epochs or 1) * self.per_pass))
         self._orders: dict[int, list[tuple[int, int]]] = {}
+        self._known: dict[tuple[int, int], bool] = {}  # does the record name objects?
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Record, bool]:
+    def __getitem__(self, index: int) -> tuple[Drawn, bool]:
         mirrored = bool(np.random.default_rng([self.seed, MIRROR, index]).integers(2))
         for step in range(self.per_pass):
             turn, at = divmod(index + step, self.per_pass)
             source, record = self._order(turn)[at]
-            try:
-                found = self.opened[source].records[record]
-            except ImageError:
-                continue
-            if found.objects:
-                return found, mirrored
+            drawn = Drawn((self.opened[source].source.name, record), self.opened[source].records)
+            if (source, record) not in self._known:
+                try:
+                    self._known[source, record] = bool(drawn.record.objects)
+                except ImageError:
+                    self._known[source, record] = False
+            if self._known[source, record]:
+                return drawn, mirrored
         raise ConfigError("no record names an object", where="mixture.sources", do="use a source with objects")
 
     def first(self, count: int) -> Iterator[Record]:
         """Some records of the first pass, to learn the words from."""
         few = range(min(count, self.per_pass))
         for index in tqdm(few, desc="reading class names", unit="picture", delay=2, disable=None, leave=False):
-            yield self[index][0]
+            yield self[index][0].record
 
     def _order(self, turn: int) -> list[tuple[int, int]]:
         if turn not in self._orders:
@@ -159,7 +162,7 @@ def rendered(recipe: Recipe, materials: Materials, stage: Stage) -> Iterator[str
     for index in tqdm(range(len(groups)), desc="learning a vocabulary", unit="picture", delay=2, disable=None):
         for sample in groups[index]:
             try:
-                frames = [frame(vision.frame, *image.size, vision.size) for image in sample.images]
+                frames = [frame(vision.frame, *size, vision.size) for size in sample.sizes]
             except ImageError:  # counted when it comes up in training
                 continue
             yield words.render(sample, marks, frames).text("")

@@ -6,6 +6,7 @@ import torch
 
 from loupe.errors import ConfigError
 from loupe.models.bridge import place_code
+from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
 from loupe.training.recipe import Recipe, Start
@@ -17,7 +18,7 @@ def begin(model: VLM, recipe: Recipe) -> None:
     start = recipe.start
     if start is None:
         return
-    if not recipe.model.vision.checkpoint:
+    if model.vision is not None and not recipe.model.vision.checkpoint:
         _tower(model, start)
     if not recipe.model.language.checkpoint:
         _language(model, start)
@@ -48,5 +49,6 @@ def _language(model: VLM, start: Start) -> None:
         head = model.language.get_output_embeddings().weight
         if head is not weight:
             head *= louder
-        if model.bridge.position:
+        model.language.config.place_level = place_level(model.language) * louder
+        if model.bridge is not None and model.bridge.position:
             model.bridge.level *= louder

@@ -1,0 +1,125 @@
+"""The picture said in words: its objects with their boxes, then questions about them turn by turn."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from loupe.record import Object, Record
+from loupe.sample import Part, Regions, Sample, Turn
+from loupe.tasks.base import Task, identity, single
+
+ASKED = (("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 1.0),
+         ("coarse-position", 1.0), ("counting", 1.0), ("detection", 1.0))
+REPEATS = 4  # times a task may come up with a question already asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated(Task):
+    """No picture: regions are measured on a canvas of the picture's size. extra["asked"] names each answer's task."""
+
+    name = "stated"
+    needs = frozenset({"objects"})
+    placeholders = {"": ("scene",)}
+    tasks: tuple[tuple[str, float], ...] = ASKED  # (name in TASKS, weight) of what is asked
+    options: dict = field(default_factory=dict, hash=False)  # {task name: {option: value}}
+    turns: int = 8  # questions, at most
+    box_first: float = 0.5  # share of scenes that say each box before its name
+
+    @cached_property
+    def asking(self) -> list[Task]:
+        from loupe.tasks import task
+
+        return [task(name, **{"templates": self.templates, **self.options.get(name, {})}) for name, _ in self.tasks]
+
+    def __call__(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        objects = single(record)
+        if not objects:
+            return None
+        asked = self._ask(record, rng)
+        if not asked:
+            return None
+        known = self.wordings()
+        wording = known[int(rng.integers(len(known)))]
+        shuffled = [objects[k] for k in rng.permutation(len(objects))]
+        scene = said(wording, described(record, shuffled, rng.random() < self.box_first))
+        turns = [turn for sample in asked for turn in sample.turns]
+        names = [name for s in asked for name in [_name(s)] * (len(s.turns) // 2)]
+        key = f"{zlib.crc32('/'.join(s.id for s in asked).encode()):08x}"
+        return self._scene(record, key, scene, turns, {"asked": tuple(names)})
+
+    def _ask(self, record: Record, rng: np.random.Generator) -> list[Sample]:
+        """Different questions, by the tasks' weights."""
+        samples: dict[str, Sample] = {}
+        weights, repeats = np.array([weight for _, weight in self.tasks], float), Counter()
+        while len(samples) < self.turns and weights.any():
+            sums = weights.cumsum()
+            k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
+            sample = self.asking[k](record, rng)
+            if sample is None:
+                weights[k] = 0
+            elif sample.id in samples:
+                repeats[k] += 1
+                weights[k] *= repeats[k] < REPEATS
+            else:
+                samples[sample.id] = sample
+        return list(samples.values())
+
+    def every(self, record: Record) -> list[Sample]:
+        """Each question of each task on its own, behind the scene in the record's order, names first."""
+        objects = single(record)
+        if not objects:
+            return []
+        scene = said(self.wordings()[0], described(record, objects, False))
+        return [self._scene(record, sample.id, scene, list(sample.turns), {**sample.extra, "asked": (_name(sample),)})
+                for asking in self.asking for sample in asking.every(record)]
+
+    def _scene(self, record: Record, key: str, scene: tuple[Part, ...], turns: list[Turn], extra: dict) -> Sample:
+        first = Turn("user", joined((*scene, " ", *turns[0].parts)))
+        return Sample((), (first, *turns[1:]), self.name, identity(record, self.name, key), record.id, extra,
+                      (record.width, record.height))
+
+
+def described(record: Record, objects: list[Object], box_first: bool) -> list[tuple[Part, ...]]:
+    """What is said of each object: "large red star", its box, the words printed on it with theirs."""
+    out = []
+    for thing in objects:
+        name, box = " ".join((*thing.attributes, thing.name)), Regions((thing.box,))
+        parts: list[Part] = [box, f" {name}"] if box_first else [f"{name} ", box]
+        for word in record.words:
+            if word.object == thing.id:
+                parts += [f" says {word.text} ", Regions((word.region,))]
+        out.append(tuple(parts))
+    return out
+
+
+def said(wording, things: list[tuple[Part, ...]]) -> tuple[Part, ...]:
+    """The wording with the list of things in the place of {scene}."""
+    listed: list[Part] = []
+    for k, parts in enumerate(things):
+        listed += ["; ", *parts] if k else parts
+    out: list[Part] = [wording.texts[0]]
+    for text in wording.texts[1:]:
+        out += [*listed, text]
+    return joined(out)
+
+
+def joined(parts) -> tuple[Part, ...]:
+    """Neighbouring texts as one, empty ones dropped."""
+    out: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and out and isinstance(out[-1], str):
+            out[-1] += part
+        elif part != "":
+            out.append(part)
+    return tuple(out)
+
+
+def _name(sample: Sample) -> str:
+    """The task and, where it has several, the kind of question."""
+    kind = sample.extra.get("kind")
+    return f"{sample.task}.{kind}" if kind else sample.task
