@@ -70,6 +70,8 @@ def test_nothing_of_one_machine_is_tracked():
 
 def test_tracked_files_are_small():
     for path in tracked():
+        if path.suffix == ".safetensors" and SOURCE / "miniature" in path.parents:
+            continue  # tests/miniature/test_parts.py weighs them
         assert path.stat().st_size < 2_000_000, f"{path.relative_to(ROOT)} has {path.stat().st_size} bytes"
 
 

@@ -18,7 +18,7 @@ from loupe.models.encoding import Encoder
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
-from loupe.models.tokenizer import add_tokens, fit, place_level, start_locations
+from loupe.models.tokenizer import TOKENIZER_HASH, add_tokens, fit, place_level, start_locations, vocabulary_hash
 from loupe.models.tuner import Tune, apply
 from loupe.models.vision import VisionTower
 from loupe.models.vlm import VLM
@@ -114,8 +114,9 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
     from transformers import AutoModelForCausalLM
 
     config = _config(spec.checkpoint, spec.config, "model.language", meta)
-    if tokenizer is None and spec.checkpoint and not meta:
-        tokenizer = load_tokenizer(spec.checkpoint)
+    own = load_tokenizer(spec.checkpoint) if spec.checkpoint and not meta else None
+    known = own.get_vocab() if own is not None else {}
+    tokenizer = tokenizer or own
     if tokenizer is None and not meta:
         raise ConfigError("a language model built from a config needs a tokenizer", where="model.language",
                           do="train one with loupe.models.tokenizer.train_tokenizer, or name a checkpoint")
@@ -126,26 +127,41 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         return AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention)), tokenizer, None
     if meta:
         language = AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention))
-        fresh = [token for token in dict.fromkeys(tokens) if token not in OWN_TOKENS.get(spec.checkpoint, ())]
+        known = OWN_TOKENS.get(spec.checkpoint) or (
+            load_tokenizer(spec.checkpoint).get_vocab() if shipped.is_shipped(spec.checkpoint) else ())
+        fresh = [token for token in dict.fromkeys(tokens) if token not in known]
         if fresh:
             add_rows(language, config.get_text_config().vocab_size, len(fresh))
         return language, tokenizer, None
     config._attn_implementation = _attention(spec.attention)
+    _belongs(own, config, spec.checkpoint)
     language = _load(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
     base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
-    fit(language, tokenizer, _new_tokens(tokenizer, tokens, spec.checkpoint))
+    fit(language, tokenizer, _new_tokens(tokenizer, tokens, known, spec.checkpoint))
     return language, tokenizer, base
 
 
-def _new_tokens(tokenizer, tokens: tuple[str, ...], checkpoint: str) -> list[str]:
-    """Tokens the checkpoint's own tokenizer does not have; adds them unless a saved tokenizer already did."""
-    own = load_tokenizer(checkpoint).get_vocab()
+def _new_tokens(tokenizer, tokens: tuple[str, ...], known: dict[str, int], checkpoint: str) -> list[str]:
+    """Tokens that are not `known` to the checkpoint's own tokenizer; adds them unless a saved one already did."""
     add_tokens(tokenizer, tokens)
-    fresh = [t for t in dict.fromkeys(tokens) if t not in own]
+    fresh = [t for t in dict.fromkeys(tokens) if t not in known]
     ids = [tokenizer.convert_tokens_to_ids(t) for t in fresh]
     if ids != list(range(ids[0], ids[0] + len(ids))) if ids else False:
         raise CheckpointError("the tokenizer's added tokens are not in one block", got=ids[:8], where=checkpoint)
     return fresh
+
+
+def _belongs(tokenizer, config, checkpoint: str) -> None:
+    """A tokenizer with more entries than the model has rows, or other entries than it was trained with, is refused."""
+    rows, then = config.get_text_config().vocab_size, getattr(config, TOKENIZER_HASH, None)
+    facts = {"where": shipped.folder(checkpoint) if shipped.is_shipped(checkpoint) else checkpoint,
+             "do": "put the tokenizer that came with these weights back beside them"}
+    if tokenizer.vocab_size > rows:
+        raise CheckpointError("the tokenizer does not belong to this language model",
+                              got=f"{tokenizer.vocab_size} entries", expected=f"at most its {rows} rows", **facts)
+    if then is not None and vocabulary_hash(tokenizer) != then:
+        raise CheckpointError("the tokenizer is not the one this language model was trained with",
+                              got=f"vocabulary {vocabulary_hash(tokenizer)}", expected=then, **facts)
 
 
 @dataclass(frozen=True)
@@ -176,7 +192,7 @@ def load_tokenizer(checkpoint: str | Path):
 
 def config_hash(config) -> str:
     """Of the settings that shape the model, not of versions, types and paths."""
-    volatile = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "architectures")
+    volatile = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "architectures", TOKENIZER_HASH)
     values = {k: v for k, v in config.to_dict().items() if k not in volatile and not k.startswith("_attn")}
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -12,6 +14,7 @@ from loupe.models.bridge import place_code, sine
 from loupe.models.rows import AddedEmbedding, AddedHead, add_rows
 
 PAD = "<pad>"
+TOKENIZER_HASH = "tokenizer_hash"  # setting in a language model's config.json: whose tokenizer it was trained with
 
 
 def train_tokenizer(texts: Iterable[str], size: int, tokens: Sequence[str] = ()):
@@ -42,6 +45,12 @@ def add_tokens(tokenizer, tokens: Iterable[str]) -> list[str]:
     whole = [t for t in dict.fromkeys(tokens) if t in known and t not in tokenizer.get_added_vocab()]
     tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in whole])  # known, but never split
     return missing
+
+
+def vocabulary_hash(tokenizer) -> str:
+    """Of every entry and its number."""
+    entries = json.dumps(sorted(tokenizer.get_vocab().items()), ensure_ascii=False)
+    return hashlib.sha256(entries.encode()).hexdigest()[:16]
 
 
 def fit(language: torch.nn.Module, tokenizer, added: Sequence[str]) -> None:
