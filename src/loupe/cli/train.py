@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
+    from loupe.evals.table import aligned
     from loupe.training.run import train
 
     done = train(chosen, args.out, roots_of(args.root), data, device=args.device, workers=args.workers,
@@ -52,6 +53,10 @@ def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
     report = done.report()
     for name, line in report["stages"].items():
         print(f"{name}: {line['step']} updates, {line['images']} pictures, loss {line['loss']:.3f}")
+    if report["scores"]:
+        print(aligned([("exact answers", "model", "most frequent", "N"), *(
+            (task, f"{100 * s['exact']:.1f} %", f"{100 * s['majority']:.1f} %", str(s["answers"]))
+            for task, s in report["scores"].items())]))
     for reason, count in sorted(report["drops"].items()):
         print(f"left out: {count} x {reason}")
     print(f"model in {done.model}; ask it: loupe chat {done.model} PICTURE")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from torch import nn
 
-from loupe.errors import ConfigError
+from loupe.errors import ConfigError, unknown_name
 from loupe.models.adapter import adapters
 from loupe.models.rows import AddedEmbedding
 from loupe.models.structure import merge_lora
+from loupe.models.template import chat_template
 from loupe.models.vlm import VLM
 
 
@@ -34,6 +35,27 @@ def export(model: VLM, folder: str | Path) -> Path:
     model.encoder.tokenizer.save_pretrained(str(folder / "language"))
     state = {name: tensor.detach().contiguous() for name, tensor in model.bridge.state_dict().items()}
     save_file(state, str(folder / "bridge.safetensors"), metadata={"format": "pt"})
+    return folder
+
+
+def save_part(model: VLM, part: str, folder: str | Path) -> Path:
+    """Write "vision" or "language" (with tokenizer and chat template) in float16, for `checkpoint` in a spec."""
+    if part not in ("vision", "language"):
+        raise unknown_name("part", part, ("vision", "language"), where="part")
+    folder = Path(folder)
+    if adapters(model):
+        raise ConfigError("a part with adapters cannot be written in transformers layout",
+                          got=f"{len(adapters(model))} adapters", do="train without them")
+    module = copy.deepcopy(model.vision.model if part == "vision" else model.language).to("cpu")
+    merge_lora(module)
+    if part == "language":
+        merge_rows(module)
+        tokenizer, dialogue = copy.deepcopy(model.encoder.tokenizer), model.encoder.dialogue
+        tokenizer.chat_template, tokenizer.eos_token = chat_template(dialogue), dialogue.stop
+        module.generation_config.eos_token_id = module.config.eos_token_id = tokenizer.eos_token_id
+        module.generation_config.pad_token_id = module.config.pad_token_id = tokenizer.pad_token_id
+        tokenizer.save_pretrained(str(folder))
+    module.half().save_pretrained(folder)
     return folder
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from loupe.errors import unknown_name
-from loupe.recipes.mini import COCO_MINI, MINI_START
+from loupe.recipes.mini import COCO_MINI, MINI_START, MINI_TOWER
+from loupe.recipes.parts import MINI_LANGUAGE
 from loupe.recipes.pink import PINK, PINK_MINI, PINK_RELEASE
 from loupe.training.recipe import Recipe
 
@@ -13,6 +14,8 @@ RECIPES: dict[str, Recipe] = {
     "pink-mini": PINK_MINI,
     "mini-start": MINI_START,
     "coco-mini": COCO_MINI,
+    "mini-tower": MINI_TOWER,
+    "mini-language": MINI_LANGUAGE,
 }
 
 

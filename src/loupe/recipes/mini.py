@@ -9,6 +9,8 @@ from the tower's position code, query and key norms that start above one, few ob
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loupe.data.mixture import Curriculum, Mixture, Source
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tuner import Frozen, Full, Tune
@@ -54,6 +56,18 @@ MINI_START = Recipe(
               Optim(2e-3, 0.02, warmup=0.04, betas=BETAS), WORDS, epochs=None, steps=1400, batch=64,
               precision="auto"),
     ),
+)
+
+TOWER_CONFIG = {"model_type": "clip_vision_model", "hidden_size": 128, "intermediate_size": 512, "image_size": 96,
+                "num_hidden_layers": 4, "num_attention_heads": 4, "patch_size": 12}
+MINI_TOWER = Recipe(  # loupe pretrain vision --dense --root DATA --out RUN; DATA: loupe world DATA --world mini
+    name="mini-tower",
+    model=replace(SMALL, vision=replace(SMALL.vision, config=TOWER_CONFIG)),
+    vocabulary=1024,  # nothing is said here
+    start=BEGIN,
+    stages=(Stage("see", Mixture((Source("world", "records", "records", "train", (("detection", 1.0),)),)),
+                  Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=18_000, batch=16,
+                  precision="float32", objective="dense"),),
 )
 
 PHOTOS = (

@@ -50,7 +50,7 @@ class Stated(Task):
         turns = [turn for sample in asked for turn in sample.turns]
         names = [name for s in asked for name in [_name(s)] * (len(s.turns) // 2)]
         key = f"{zlib.crc32('/'.join(s.id for s in asked).encode()):08x}"
-        return self._scene(record, key, scene, turns, {"asked": tuple(names)})
+        return self._scene(record, key, scene, turns, {"truth": asked[-1].extra["truth"], "asked": tuple(names)})
 
     def _ask(self, record: Record, rng: np.random.Generator) -> list[Sample]:
         """Different questions, by the tasks' weights."""

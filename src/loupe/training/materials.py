@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,13 @@ class Materials:
         self.hashes |= getattr(groups, "hashes", {})
         self.drops |= getattr(groups, "held_out", {})
         return groups
+
+    def exam(self, recipe: Recipe) -> tuple[Sequence, Sequence]:
+        """(groups of the recipe's exam, as many of its last language stage)."""
+        stage = [s for s in recipe.stages if s.objective == "language"][-1]
+        plain = replace(stage.mixture, curriculum=None)
+        return tuple(open_mixture(m, self.roots, self.seed, groups=recipe.exam.groups)
+                     for m in (recipe.exam.mixture, plain))
 
     @staticmethod
     def _groups(stage: Stage) -> int | None:
@@ -146,6 +154,8 @@ def tokenizer_for(recipe: Recipe, materials: Materials, folder: Path):
         return load_tokenizer(kept)
     stage = next((s for s in recipe.stages if s.objective == "language"), None)
     texts = rendered(recipe, materials, stage) if stage is not None else iter(("",))
+    if stage is not None and recipe.words is not None:
+        texts = chain(texts, rendered(recipe, materials, replace(stage, mixture=recipe.words)))
     marks, words = codec(recipe.model.codec), dialogue(recipe.model.dialogue)
     tokenizer = train_tokenizer(texts, recipe.vocabulary, (*marks.tokens, *words.tokens))
     temporary = folder / ".tokenizer"

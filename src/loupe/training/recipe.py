@@ -78,8 +78,18 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Exam:
+    mixture: Mixture
+    groups: int = 300
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a run learns; where it runs and how often it saves is not part of it."""
+    """Everything that decides what a run learns; where it runs and how often it saves is not part of it.
+
+    words: rendered beside the first language stage when a vocabulary is learnt. exam: held-out questions answered at
+    the end (training/exam.py), groups of them. part: written in transformers' layout at the end, to RUN/<part>.
+    """
 
     name: str
     model: ModelSpec
@@ -87,6 +97,9 @@ class Recipe:
     seed: int = 0
     vocabulary: int = 2048  # tokens of the tokenizer trained at the start, for a language model made from its config
     start: Start | None = None  # of parts made from their configs
+    words: Mixture | None = None
+    exam: Exam | None = None
+    part: str = ""
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):

@@ -22,8 +22,10 @@ from loupe import config
 from loupe.errors import ConfigError, FileError
 from loupe.models import checkpoint
 from loupe.models.assembly import build
+from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.training import journal, state
+from loupe.training.exam import sit
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
@@ -57,11 +59,14 @@ class Run:
         return journal.read(self.folder / "metrics.jsonl")
 
     def report(self) -> dict:
-        """Per stage: updates, pictures, pairs, seconds, last loss (also per task), throughput; and what was dropped."""
+        """Per stage: updates, pictures, pairs, seconds, last loss (also per task), throughput; what was dropped; marks
+        of the exam by task."""
         stages = {}
         for line in self.metrics:
             stages[line["stage"]] = line
-        return {"recipe": self.recipe.name, "stages": stages, "drops": self.manifest.get("drops", {})}
+        manifest = self.manifest
+        return {"recipe": self.recipe.name, "stages": stages, "drops": manifest.get("drops", {}),
+                "scores": manifest.get("scores", {})}
 
 
 @dataclass(frozen=True)
@@ -199,9 +204,14 @@ class Trainer:
 
     def _finish(self, progress: Progress) -> None:
         drops = {**self.materials.drops, **progress.drops}
-        self._manifest(drops=drops, images=progress.images, pairs=progress.pairs, tokens=progress.tokens,
-                       seconds=round(progress.seconds, 1))
+        facts = {"drops": drops, "images": progress.images, "pairs": progress.pairs, "tokens": progress.tokens,
+                 "seconds": round(progress.seconds, 1)}
+        if self.accelerator.is_main_process and self.recipe.exam is not None:
+            facts["scores"] = sit(self.model, *self.materials.exam(self.recipe))
+        self._manifest(**facts)
         if self.accelerator.is_main_process:
+            if self.recipe.part:
+                save_part(self.model, self.recipe.part, self.folder / self.recipe.part)
             checkpoint.save(self.model, self.folder / "model", {"recipe": self.recipe.name})
         self.accelerator.wait_for_everyone()
 
