@@ -81,6 +81,6 @@ def test_held_out_pictures_are_not_seen_either(data):
     held = HeldOut("refer", "refer", "train", {"dataset": "refcoco", "by": "unc"})
     mixture = Mixture((Source("coco", "coco", "coco", "train2017", tasks=(("detection", 1.0),)),), held_out=(held,))
     every = Records(replace(mixture, held_out=()), {"": data}, 0, 40, None)
-    assert {every[k][0].id for k in range(40)} == {r.id for r in every.opened[0].records if r.objects}
+    assert {every[k][0].record.id for k in range(40)} == {r.id for r in every.opened[0].records if r.objects}
     with pytest.raises(ConfigError, match="no picture to learn from"):
         Records(mixture, {"": data}, 0, 40, None)

@@ -1,15 +1,17 @@
 """Dense supervision of a vision tower: every patch learns what object it lies on and where that object ends.
 
-Works on Records of any reader with objects: class from the names, attributes where annotated, the box, and the mean
-colour of the patch itself. A tower trained so gives a language model something to bind words to from the first step.
+Works on Records of any reader with objects: class from the names, attributes where annotated, the box, which of the
+patch's places lie on the object, the word printed there, and the patch's own colours. A tower trained so gives a
+language model something to bind words to from the first step.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -29,29 +31,32 @@ from loupe.training.objective import Work
 
 FINE = 4  # each patch is looked at in FINE x FINE places
 OWNED = 3  # places of one object that make a patch its own
-TERMS = ("class", "attribute", "box", "place", "colour")
-WEIGHTS = (1.0, 1.0, 5.0, 1.0, 0.5)
+TERMS = ("class", "attribute", "box", "place", "outline", "word", "colour")
+WEIGHTS = (1.0, 1.0, 5.0, 1.0, 0.5, 1.0, 0.5)
+ROOM = 2**32  # bytes of pictures and targets kept, where the machine has four times as many
 WAVES = 64  # numbers that say one edge of a box in the sine code, as location tokens start with
 
 
 @dataclass(frozen=True)
 class Words:
-    """The commonest class names and attributes of the records, by falling count, then by letter."""
+    """The commonest class names, attributes and printed words of the records, by falling count, then by letter."""
 
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
+    printed: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, records: Iterable[Record], classes: int = 256, attributes: int = 64) -> Words:
-        names, traits = Counter(), Counter()
+    def of(cls, records: Iterable[Record], classes: int = 256, attributes: int = 64, printed: int = 64) -> Words:
+        names, traits, texts = Counter(), Counter(), Counter()
         for record in records:
             names.update(o.name for o in record.objects if o.name)
             traits.update(a for o in record.objects for a in o.attributes)
+            texts.update(w.text for w in record.words)
         top = lambda counts, n: tuple(sorted(counts, key=lambda w: (-counts[w], w))[:n])  # noqa: E731
         if not names:
             raise ConfigError("nothing to learn densely: these sources name no objects", where="mixture.sources",
                               do="use a source with objects, as visual-genome or coco")
-        return cls(top(names, classes), top(traits, attributes))
+        return cls(top(names, classes), top(traits, attributes), top(texts, printed))
 
 
 @dataclass(frozen=True)
@@ -62,51 +67,56 @@ class Patches:
     kind: Tensor  # [N, P] int64
     traits: Tensor  # [N, P, A] float32 0/1; NaN where the object has no attributes annotated
     box: Tensor  # [N, P, 4] float32, fractions of the picture; NaN off objects
+    outline: Tensor  # [N, P, FINE * FINE] float32: does each place of the patch lie on its object? NaN off objects
+    printed: Tensor  # [N, P] int64: 0 no word, k is printed[k - 1], -1 a rarer word, or mirrored letters
 
     def to(self, device) -> Patches:
-        return Patches(*(t.to(device, non_blocking=True) for t in (self.pixels, self.kind, self.traits, self.box)))
+        return Patches(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
 
 class DenseWork:
-    """(Record, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted.
+    """(Drawn, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted.
 
-    Pictures and targets are kept, up to `room` bytes: small sources are gone through many times.
+    Pictures and targets are kept, up to `room` bytes (None: ROOM, or a quarter of the machine's memory).
     """
 
-    def __init__(self, encoder: Encoder, grid: int, words: Words, room: int = 2**28):
-        self.encoder, self.grid, self.words, self.room = encoder, grid, words, room
-        self.kept: dict[str, tuple[np.ndarray, ...]] = {}
+    def __init__(self, encoder: Encoder, grid: int, words: Words, room: int | None = None):
+        self.encoder, self.grid, self.words = encoder, grid, words
+        self.room = min(ROOM, memory() // 4) if room is None else room
+        self.kept: dict[tuple, tuple[np.ndarray, ...]] = {}
 
-    def __call__(self, group: Sequence[tuple[Record, bool]]) -> Work:
+    def __call__(self, group: Sequence[tuple[Drawn, bool]]) -> Work:
         columns, ids, drops = [], [], Counter()
-        for record, mirrored in group:
+        for drawn, mirrored in group:
             try:
-                found = self._found(record)
+                found = self._found(drawn)
             except ImageError as error:
                 drops["picture does not decode"] += 1
                 if drops.total() == len(group):
                     raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
                 continue
             columns.append(mirror(*found) if mirrored else found)
-            ids.append(record.id)
-        pixels, *targets = (np.stack(column) for column in zip(*columns))
-        batch = Patches(torch.from_numpy(self._normal(pixels)), *(torch.from_numpy(t) for t in targets))
-        owned, traits = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
+            ids.append("/".join(map(str, drawn.key)))
+        pixels, kind, traits, box, outline, printed = (np.stack(column) for column in zip(*columns))
+        batch = Patches(*(torch.from_numpy(t) for t in (
+            self._normal(pixels), kind, traits, box, outline.astype(np.float32), printed)))
+        batch.outline[batch.box[..., 0].isnan()] = torch.nan
+        owned, known = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
         count = float(batch.kind.numel())
-        counts = torch.tensor([count, traits, owned, owned, count], dtype=torch.float64)
+        counts = torch.tensor([count, known, owned, owned, owned, count, count], dtype=torch.float64)
         return Work(batch, counts, count, images=len(ids), ids=tuple(ids), drops=drops)
 
-    def _found(self, record: Record) -> tuple[np.ndarray, ...]:
-        """(pixels uint8 [S, S, 3], kind [P], traits [P, A], box [P, 4])"""
-        key = f"{record.source}/{record.split}/{record.id}"
-        if key not in self.kept:
+    def _found(self, drawn: Drawn) -> tuple[np.ndarray, ...]:
+        """(pixels uint8 [S, S, 3], kind [P], traits [P, A], box [P, 4], outline [P, FINE * FINE], printed [P])"""
+        if drawn.key not in self.kept:
+            record = drawn.record
             frame = self.encoder.frame(record.image)
             found = np.asarray(frame.picture(record.image)), *patch_targets(record, frame, self.grid, self.words)
             self.room -= sum(array.nbytes for array in found)
             if self.room < 0:
                 return found
-            self.kept[key] = found
-        return self.kept[key]
+            self.kept[drawn.key] = found
+        return self.kept[drawn.key]
 
     def _normal(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], as the tower reads it."""
@@ -114,17 +124,41 @@ class DenseWork:
         return np.ascontiguousarray(((pixels.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
 
 
-def mirror(pixels: np.ndarray, kind: np.ndarray, traits: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The same picture and targets, left and right exchanged."""
+@dataclass(frozen=True)
+class Drawn:
+    """One record of a source, read when it is needed."""
+
+    key: tuple[str, int]  # name of the source, position
+    records: Sequence[Record]
+
+    @property
+    def record(self) -> Record:
+        return self.records[self.key[1]]
+
+
+def memory() -> int:
+    """Bytes of memory the machine has; 4 GiB where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**32
+
+
+def mirror(pixels: np.ndarray, kind: np.ndarray, traits: np.ndarray, box: np.ndarray, outline: np.ndarray,
+           printed: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The same picture and targets, left and right exchanged; nobody reads the words any more."""
     grid = math.isqrt(len(kind))
     turned = np.arange(len(kind)).reshape(grid, grid)[:, ::-1].ravel()
     x1, y1, x2, y2 = box[turned].T
-    return pixels[:, ::-1], kind[turned], traits[turned], np.stack([1 - x2, y1, 1 - x1, y2], -1)
+    inside = outline[turned].reshape(-1, FINE, FINE)[:, :, ::-1].reshape(outline.shape)
+    return (pixels[:, ::-1], kind[turned], traits[turned], np.stack([1 - x2, y1, 1 - x1, y2], -1), inside,
+            np.where(printed[turned] == 0, 0, -1))
 
 
 class Dense(nn.Module):
-    """Per patch: cross-entropy of the class, of each attribute, L1 of the box's edges, squares of their sine codes
-    (so that they can be copied straight into location tokens) and of the patch's mean colour."""
+    """Per patch: cross-entropy of the class, of each attribute, of the places on its object and of the printed word;
+    L1 of the box's edges, squares of their sine codes (so that they can be copied straight into location tokens) and
+    of the colours of the patch's FINE x FINE places."""
 
     unit, terms = "patches", TERMS
 
@@ -135,20 +169,26 @@ class Dense(nn.Module):
         if self.tower.tokens != grid**2:
             raise ConfigError("dense supervision needs one token per patch", got=f"{self.tower.tokens} tokens",
                               expected=f"{grid} x {grid}", where="model.vision.drop_cls")
-        self.sizes = (len(words.classes) + 1, len(words.attributes), 4, 4 * WAVES, 3)
+        self.sizes = (len(words.classes) + 1, len(words.attributes), 4, 4 * WAVES, FINE**2, len(words.printed) + 1,
+                      3 * FINE**2)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
         self.register_buffer("centre", places(grid).repeat(1, 2), persistent=False)  # [P, 4]
 
     def forward(self, patches: Patches) -> tuple[Tensor, Tensor]:
         out = self.head(self.tower(patches.pixels)).float()  # [N, P, sum(sizes)]
-        kind, traits, box, place, colour = out.split(self.sizes, -1)
+        kind, traits, box, place, outline, printed, colour = out.split(self.sizes, -1)
         known = max(1, traits.shape[-1])  # attributes; sources without any give none
+        named = lambda out, right: nn.functional.cross_entropy(  # noqa: E731
+            out.flatten(0, 1), right.flatten(), reduction="sum", ignore_index=-1)
+        binary = nn.functional.binary_cross_entropy_with_logits
         losses = (
-            nn.functional.cross_entropy(kind.flatten(0, 1), patches.kind.flatten(), reduction="sum", ignore_index=-1),
-            _where(nn.functional.binary_cross_entropy_with_logits, traits, patches.traits).sum() / known,
+            named(kind, patches.kind),
+            _where(binary, traits, patches.traits).sum() / known,
             _where(nn.functional.l1_loss, box + self.centre, patches.box).mean(-1).sum(),
             _where(nn.functional.mse_loss, place, codes(patches.box)).mean(-1).sum(),
-            (colour - mean_colour(patches.pixels, self.tower.grid)).square().mean(-1).sum(),
+            _where(binary, outline, patches.outline).mean(-1).sum(),
+            named(printed, patches.printed),
+            (colour - colours(patches.pixels, self.tower.grid)).square().mean(-1).sum(),
         )
         total = sum(weight * loss for weight, loss in zip(WEIGHTS, losses))
         return total, torch.stack([loss.detach() for loss in losses])
@@ -165,15 +205,18 @@ def codes(box: Tensor) -> Tensor:
     return sine(box.flatten(), WAVES).view(*box.shape[:2], -1)
 
 
-def mean_colour(pixels: Tensor, grid: int) -> Tensor:
-    """[N, 3, S, S] -> [N, P, 3]"""
-    return nn.functional.adaptive_avg_pool2d(pixels.float(), grid).flatten(2).transpose(1, 2)
+def colours(pixels: Tensor, grid: int) -> Tensor:
+    """[N, 3, S, S] -> [N, P, 3 * FINE * FINE]: mean colour of each place of each patch."""
+    fine = nn.functional.adaptive_avg_pool2d(pixels.float(), grid * FINE)  # [N, 3, grid * FINE, grid * FINE]
+    return nn.functional.unfold(fine, FINE, stride=FINE).transpose(1, 2)
 
 
-def patch_targets(record: Record, frame: Frame, grid: int, words: Words) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(kind [P], traits [P, A], box [P, 4]) as Patches has them."""
+def patch_targets(record: Record, frame: Frame, grid: int, words: Words) -> tuple[np.ndarray, ...]:
+    """(kind [P], traits [P, A], box [P, 4], outline [P, FINE * FINE], printed [P]) as Patches has them, outline as
+    uint8 and 0 off objects."""
     objects = [o for o in record.objects if o.name and not o.crowd]
-    owner = owners(objects, frame, grid)
+    fine = places_of(objects, frame, grid)
+    owner = owners_of(fine, len(objects))
     classes = {name: k + 1 for k, name in enumerate(words.classes)}
     traits = np.full((len(objects) + 1, len(words.attributes)), np.nan, np.float32)
     boxes = np.full((len(objects) + 1, 4), np.nan, np.float32)
@@ -184,19 +227,37 @@ def patch_targets(record: Record, frame: Frame, grid: int, words: Words) -> tupl
         boxes[k] = np.clip(np.asarray(frame.to_model(thing.box).xyxy, np.float32) / size, 0, 1)
         if thing.attributes:
             traits[k] = [word in thing.attributes for word in words.attributes]
-    return kinds[owner], traits[owner], boxes[owner]
+    outline = ((fine == owner[:, None]) & (owner >= 0)[:, None]).astype(np.uint8)
+    return kinds[owner], traits[owner], boxes[owner], outline, _printed(record, frame, grid, words)
+
+
+def _printed(record: Record, frame: Frame, grid: int, words: Words) -> np.ndarray:
+    """[P] the printed word on each patch, as Patches has it."""
+    texts = [Object(str(k), word.region.box) for k, word in enumerate(record.words)]
+    known = {text: k + 1 for k, text in enumerate(words.printed)}
+    values = np.array([*(known.get(word.text, -1) for word in record.words), 0])
+    return values[owners(texts, frame, grid)]
 
 
 def owners(objects: Sequence[Object], frame: Frame, grid: int) -> np.ndarray:
     """[grid * grid] index of the object each patch lies on; -1 on none. Smaller objects lie in front of larger ones."""
+    return owners_of(places_of(objects, frame, grid), len(objects))
+
+
+def owners_of(fine: np.ndarray, count: int) -> np.ndarray:
+    """[P, FINE * FINE] objects at the places of each patch -> [P] the commonest, if it owns enough of them."""
+    counts = (fine[:, None] == np.arange(max(1, count))[:, None]).sum(-1)  # [P, objects]
+    return np.where(counts.max(1) >= OWNED, counts.argmax(1), -1)
+
+
+def places_of(objects: Sequence[Object], frame: Frame, grid: int) -> np.ndarray:
+    """[grid * grid, FINE * FINE] index of the object at each place of each patch, -1 for none."""
     side = grid * FINE
     canvas = np.full((side, side), -1)
     xs, ys = _places(frame, side)
     for k in sorted(range(len(objects)), key=lambda k: -objects[k].box.area):
         canvas[_inside(objects[k], xs, ys)] = k
-    places = canvas.reshape(grid, FINE, grid, FINE).transpose(0, 2, 1, 3).reshape(grid * grid, FINE**2)
-    counts = (places[:, None] == np.arange(max(1, len(objects)))[:, None]).sum(-1)  # [P, objects]
-    return np.where(counts.max(1) >= OWNED, counts.argmax(1), -1)
+    return canvas.reshape(grid, FINE, grid, FINE).transpose(0, 2, 1, 3).reshape(grid * grid, FINE**2)
 
 
 @lru_cache(64)
