@@ -57,7 +57,7 @@ def record(scene: Scene) -> Record:
                         for k, (text, answer) in enumerate(sentences.questions(scene, referring))),
         words=tuple(Word(thing.word, thing.word_box, ids[k, -1]) for k, thing in enumerate(scene.things) if thing.word),
         vocabulary=vocabulary(scene.world), exhaustive=True,
-        extra={"world": {"seed": scene.seed, "split": scene.split, "index": scene.index}})
+        extra={"world": {"name": scene.world.name, "seed": scene.seed, "split": scene.split, "index": scene.index}})
 
 
 def _objects(scene: Scene, number: int) -> tuple[list[Object], dict[tuple[int, int], str]]:

@@ -118,8 +118,9 @@ def _muted(rng: np.random.Generator, count: int) -> np.ndarray:
     return (grey + rng.uniform(-22, 22, (count, 3))).astype(np.float32)
 
 
-def ground(width: int, height: int, rng: np.random.Generator, styles: tuple[str, ...] = GROUNDS[:4]) -> np.ndarray:
-    """A cluttered ground in one of the styles, float32 [height, width, 3], with grain."""
+def ground(width: int, height: int, rng: np.random.Generator, styles: tuple[str, ...] = GROUNDS[:4],
+           grain: bool = True) -> np.ndarray:
+    """A cluttered ground in one of the styles, float32 [height, width, 3], with grain or without."""
     style = styles[rng.integers(len(styles))]
     tones = _muted(rng, 10)
     if style == "gradient":
@@ -145,8 +146,8 @@ def ground(width: int, height: int, rng: np.random.Generator, styles: tuple[str,
         horizon = int(height * rng.uniform(0.35, 0.75))
         canvas[:horizon], canvas[horizon:] = tones[0], tones[1]
         canvas += np.linspace(-14, 14, height, dtype=np.float32)[:, None, None]
-    grain = rng.standard_normal((height, width, 1), np.float32)
-    return canvas + grain * np.float32(rng.uniform(1.5, 6))
+    grains = rng.standard_normal((height, width, 1), np.float32)
+    return canvas + grains * np.float32(rng.uniform(1.5, 6)) * grain
 
 
 def _gradient(width, height, start, end, rng) -> np.ndarray:
