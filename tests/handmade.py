@@ -6,7 +6,7 @@ from loupe.image import Image
 from loupe.record import Object, Phrase, Question, Record, Relation, Turns
 from loupe.regions import Box
 
-PICTURE = Image(data=b"not decoded in these tests")
+PICTURE = Image.of(np.random.default_rng(0).integers(0, 256, (100, 100, 3)).astype(np.uint8))
 
 CUP_LEFT, CUP_RIGHT = Box(10, 10, 20, 20), Box(70, 10, 84, 24)  # centres (15, 15), (77, 17)
 TABLE, MAN = Box(0, 50, 100, 100), Box(40, 5, 60, 65)  # centres (50, 75), (50, 35)

@@ -7,14 +7,14 @@ import io
 import os
 import struct
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from loupe.errors import ImageError
+from loupe.errors import ConfigError, ImageError, unknown_name
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
@@ -23,6 +23,7 @@ TURN = Pillow.Transpose
 TURNS = {2: TURN.FLIP_LEFT_RIGHT, 3: TURN.ROTATE_180, 4: TURN.FLIP_TOP_BOTTOM, 5: TURN.TRANSPOSE, 6: TURN.ROTATE_270,
          7: TURN.TRANSVERSE, 8: TURN.ROTATE_90}  # orientation -> what makes it upright
 PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # where a PNG may state it, also behind its pixels
+FILTERS = {f.name.lower(): f for f in Pillow.Resampling}  # nearest, box, bilinear, hamming, bicubic, lanczos
 DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
           struct.error)  # what Pillow raises on damaged bytes
 
@@ -129,6 +130,16 @@ class Image:
             raise ImageError("picture has too many pixels", got=f"{picture.width} x {picture.height}",
                              expected=f"at most {MAX_PIXELS} pixels", where=self.name, do="shrink it first")
         return picture
+
+
+@lru_cache(maxsize=8)
+def downsampled(image: Image, size: int, filter: str = "bicubic") -> np.ndarray:
+    """The picture squeezed to `size` x `size`, uint8 [size, size, 3], read-only; the last few are kept."""
+    if filter not in FILTERS:
+        raise unknown_name("filter", filter, FILTERS)
+    if size < 1:
+        raise ConfigError("a picture has at least one pixel a side", got=size, expected="1 or more")
+    return np.asarray(image.pillow().resize((size, size), FILTERS[filter]))
 
 
 def orientation(picture: Pillow.Image) -> int:

@@ -262,6 +262,19 @@ def contains(region: Region, point: Point) -> bool:
     return region.x1 <= point.x < region.x2 and region.y1 <= point.y < region.y2
 
 
+def holds(region: Region, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`contains` for many places at once: a boolean array of the shape of x and y."""
+    if isinstance(region, Polygon):
+        return _inside(x, y, region)
+    if isinstance(region, Mask):
+        known = (x >= 0) & (x < region.width) & (y >= 0) & (y < region.height)
+        columns, rows = (np.floor(v).astype(int) for v in (x, y))
+        return known & region.array()[rows.clip(0, region.height - 1), columns.clip(0, region.width - 1)]
+    if isinstance(region, Point):
+        return (x == region.x) & (y == region.y)
+    return (x >= region.x1) & (x < region.x2) & (y >= region.y1) & (y < region.y2)
+
+
 def clip(region: Region, width: float, height: float) -> Region:
     """The region moved inside the image; a region wholly outside is a RegionError.
 

@@ -9,9 +9,10 @@ from loupe import world
 from loupe.errors import ConfigError
 from loupe.plain import from_plain, to_plain
 from loupe.record import Object, Phrase
-from loupe.regions import Box
+from loupe.regions import Box, Point
 from loupe.sample import Regions, Sample, assistant, user
 from loupe.tasks import TASKS, question, task
+from loupe.tasks.drawn import DrawnTask
 from tests.handmade import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
 
 
@@ -185,9 +186,11 @@ def test_every_task(name):
         one, same = (made(record, np.random.default_rng([5, seed])) for _ in range(2))
         assert one == same and (one is None or one.extra == same.extra)
         for s in [*every, *([one] if one else [])]:
-            assert s.task == name and s.images == (record.image,) and s.record == record.id and "truth" in s.extra
+            assert s.images == (() if name == "stated" else (record.image,))
+            assert s.task == name and s.record == record.id and "truth" in s.extra
         assert all(s.turns[-1].role == "user" for s in every)
-        if one and name != "caption":  # what is drawn is one of the questions of every(), with the same truth
+        if one and name not in ("caption", "reconstruction", "stated") and not isinstance(made, DrawnTask):
+            # what is drawn is one of the questions of every(), with the same truth
             assert {s.id: s.extra["truth"] for s in every}[one.id] == one.extra["truth"]
 
 
@@ -240,8 +243,8 @@ def test_the_worlds_records_serve_every_task_but_dialogue():
                 seen.add(name)
                 assert from_plain(json.loads(json.dumps(to_plain(sample)))) == sample
                 for part in (p for t in sample.turns for p in t.parts if isinstance(p, Regions)):
-                    assert all(0 <= r.x1 < r.x2 <= record.width and 0 <= r.y1 < r.y2 <= record.height
-                               for r in part.regions)
+                    assert all(0 <= b.x1 <= b.x2 <= record.width and 0 <= b.y1 <= b.y2 <= record.height
+                               and (b.area > 0 or isinstance(r, Point)) for r in part.regions for b in (r.box,))
     assert seen == set(TASKS) - {"dialogue"}
 
 

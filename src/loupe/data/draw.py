@@ -141,11 +141,10 @@ class Groups(Sequence):
             number, position = (int(v) for v in self.order[(index + step) % len(self)])
             each = self.opened[number]
             try:
-                record = each.records[position]
+                samples = self._ask(each, each.records[position], rng, drops)
             except ImageError:
                 drops[f"{each.source.name}: picture does not decode"] += 1
                 continue
-            samples = self._ask(each, record, rng, drops)
             if samples:
                 return [replace(s, id=f"{s.id}@{index}") for s in samples], drops
             drops[f"{each.source.name}: nothing to ask about the picture"] += 1

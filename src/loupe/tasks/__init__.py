@@ -20,6 +20,15 @@ TASKS = {
     "caption": "loupe.tasks.caption:Caption",
     "question": "loupe.tasks.open_question:OpenQuestion",
     "dialogue": "loupe.tasks.dialogue:WrittenDialogue",
+    "region": "loupe.tasks.region:RegionQuestion",
+    "presence": "loupe.tasks.presence:Presence",
+    "statement": "loupe.tasks.statement:Statement",
+    "choice": "loupe.tasks.choice:Choice",
+    "reading": "loupe.tasks.reading:Reading",
+    "reconstruction": "loupe.tasks.reconstruction:Reconstruction",
+    "segmentation": "loupe.tasks.segmentation:Segmentation",
+    "grounded-caption": "loupe.tasks.grounded_caption:GroundedCaption",
+    "conversation": "loupe.tasks.conversation:Conversation",
     "stated": "loupe.tasks.stated:Stated",
 }
 

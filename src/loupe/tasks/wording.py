@@ -42,8 +42,8 @@ class Wording:
                               expected=" ".join(f"{{{p}}}" for p in missing))
         return cls(texts, names)
 
-    def fill(self, **fields: str | Part) -> tuple[Part, ...]:
-        """The parts of a turn; neighbouring text is joined."""
+    def fill(self, **fields: str | Part | tuple[Part, ...]) -> tuple[Part, ...]:
+        """The parts of a turn; neighbouring text is joined. A field may be several parts."""
         parts: list[Part] = []
         for part in _interleave(self.texts, [fields[name] for name in self.names]):
             if isinstance(part, (Point, Box, Polygon, Mask)):
@@ -58,7 +58,7 @@ class Wording:
 def _interleave(texts, values):
     for text, value in zip(texts, values):
         yield text
-        yield value
+        yield from value if isinstance(value, tuple) else (value,)
     yield texts[-1]
 
 

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from loupe import contour
 from loupe.errors import LoupeError
 from loupe.record import Object, Record
 from loupe.regions import Mask
-from loupe.writers import contour
 from loupe.writers.files import ARRAY, Document, Entry, write
 from loupe.writers.numbers import number, whole
 from loupe.writers.oddities import NONE, Oddities

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from loupe import world
+from loupe.contour import polygons, rings
 from loupe.regions import Mask
-from loupe.writers.contour import polygons, rings
 
 
 @settings(max_examples=60, deadline=None)
