@@ -10,7 +10,7 @@ from loupe.errors import ConfigError, unknown_name
 from loupe.models.spec import ModelSpec
 from loupe.models.tuner import Tune
 
-OBJECTIVES = ("language", "dense")
+OBJECTIVES = ("language", "dense", "contrastive", "refiner")
 PRECISIONS = ("float32", "bf16", "auto")
 SCHEDULES = ("cosine", "linear", "constant")
 
@@ -45,7 +45,9 @@ class Stage:
     batch: int = 32  # question-answer pairs per update, over all processes
     accumulation: int = 1  # parts a process cuts its share of the batch into; changes memory, not results
     precision: str = "float32"  # "auto": bf16 where the processor is faster at it
-    objective: str = "language"  # "dense": the tower alone learns each patch's object (training/pretraining.py)
+    # "dense": the tower alone learns each patch's object (training/pretraining.py); "contrastive": with a text side it
+    # learns which caption is whose (training/contrastive.py)
+    objective: str = "language"
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:

@@ -5,13 +5,10 @@ Starting the same command again goes on from the last checkpoint; a folder of an
 
 from __future__ import annotations
 
-import json
-import platform
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,13 +16,14 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 
 from loupe import config
-from loupe.errors import ConfigError, FileError
+from loupe.errors import ConfigError
 from loupe.models import checkpoint
 from loupe.models.assembly import build
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.training import journal, state
 from loupe.training.exam import sit
+from loupe.training.folder import claim, origin, read, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
@@ -33,8 +31,6 @@ from loupe.training.optim import optimiser
 from loupe.training.recipe import Recipe
 from loupe.training.start import begin
 from loupe.training.state import Progress
-
-PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,11 @@ class Run:
 
     @property
     def recipe(self) -> Recipe:
-        return config.from_json(Recipe, _read(self.folder / "recipe.json"))
+        return config.from_json(Recipe, read(self.folder / "recipe.json"))
 
     @property
     def manifest(self) -> dict:
-        return _read(self.folder / "manifest.json")
+        return read(self.folder / "manifest.json")
 
     @property
     def metrics(self) -> list[dict]:
@@ -92,29 +88,18 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
     accelerator = Accelerator(cpu=how.device == "cpu", kwargs_handlers=[
         DistributedDataParallelKwargs(find_unused_parameters=True)])
     with accelerator.main_process_first():
-        _claim(folder, recipe)
-    if (folder / "model").is_dir():
+        claim(folder, recipe)
+    if all((folder / name).is_dir() for name in outputs(recipe)):
         return Run(folder)
-    trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed), accelerator, how)
+    trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed, folder), accelerator, how)
     trainer.run()
     return Run(folder)
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    """Make the folder this recipe's, or refuse."""
-    path = folder / "recipe.json"
-    if path.exists():
-        old = config.from_json(Recipe, _read(path))
-        changed = config.differences(replace(old, notes=()), replace(recipe, notes=()))
-        if changed:
-            shown = "; ".join(changed[:6]) + (f"; and {len(changed) - 6} more" if len(changed) > 6 else "")
-            raise ConfigError("this folder holds a run of another recipe", got=shown, where=path,
-                              do="give another --out, or the old values to go on with it")
-        return
-    if folder.is_dir() and any(p.name != "metrics.jsonl" for p in folder.iterdir()):
-        raise FileError("the run's folder holds other files", got=sorted(p.name for p in folder.iterdir())[:4],
-                        expected="an empty or new folder, or a run", where=folder, do="give another --out")
-    _write(path, config.to_json(recipe))
+def outputs(recipe: Recipe) -> list[str]:
+    """Folders a finished run holds: its part, and a whole model unless all it trained is a part of one."""
+    whole = not recipe.part or any(stage.objective == "language" for stage in recipe.stages)
+    return [recipe.part] * bool(recipe.part) + ["model"] * whole
 
 
 class Trainer:
@@ -135,6 +120,7 @@ class Trainer:
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
+        objective = None
         for k, stage in enumerate(self.recipe.stages):
             trainable = apply(self.model, stage.tune)
             if at is not None and (k < progress.index or (k == progress.index and progress.finished)):
@@ -145,19 +131,24 @@ class Trainer:
                 touched = sorted({*progress.touched, *trainable})
                 progress = replace(progress, stage=stage.name, index=k, step=0, finished=False, window={},
                                    touched=touched)
-                self._stage(stage, progress, None)
+                objective = self._stage(stage, progress, None)
             else:
-                self._stage(stage, progress, at)
+                objective = self._stage(stage, progress, at)
             at = None
         if at is not None:  # killed between the last update and the model's writing
-            state.restore(at, self.model, torch.nn.Module())
-        self._finish(progress)
+            objective = self._open(self.recipe.stages[-1])[0] if self.recipe.part else torch.nn.Module()
+            state.restore(at, self.model, objective)
+        self._finish(progress, objective)
 
-    def _stage(self, stage, progress: Progress, at: Path | None) -> None:
+    def _open(self, stage):
+        """(objective, work, groups)"""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.recipe.seed)  # for the head of dense supervision
+            torch.manual_seed(self.recipe.seed)  # for what the objective adds, as the head of dense supervision
             objective, work, groups = self.materials.open(stage, self.model)
-        objective.to(self.accelerator.device)
+        return objective.to(self.accelerator.device), work, groups
+
+    def _stage(self, stage, progress: Progress, at: Path | None) -> torch.nn.Module:
+        objective, work, groups = self._open(stage)
         images = stage.images
         steps = stage.steps if stage.steps is not None else max(1, len(groups) // images)
         named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
@@ -182,73 +173,46 @@ class Trainer:
 
         fit(job, progress, self.journal, save)
         self.accelerator.wait_for_everyone()
+        return objective
 
     def _precision(self, stage) -> str:
         """Decided once per run, so that a resumed run computes as it began."""
         path = self.folder / "precision.json"
-        known = _read(path) if path.exists() else {}
+        known = read(path) if path.exists() else {}
         if stage.name not in known:
             known[stage.name] = precision(stage.precision, self.accelerator.device)
             if self.accelerator.is_main_process:
-                _write(path, known)
+                write(path, known)
         return known[stage.name]
 
     def _manifest(self, **more) -> None:
         if self.accelerator.is_main_process:
             encoder = self.model.encoder
-            _write(self.folder / "manifest.json", {
+            write(self.folder / "manifest.json", {
                 "recipe": self.recipe.name, "codec": encoder.codec.name, "dialogue": encoder.dialogue.name,
-                "versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
-                "commit": _commit(), "device": str(self.accelerator.device),
+                **origin(), "device": str(self.accelerator.device),
                 "processes": self.accelerator.num_processes, "data": self.materials.hashes, **more})
 
-    def _finish(self, progress: Progress) -> None:
+    def _finish(self, progress: Progress, objective: torch.nn.Module) -> None:
         drops = {**self.materials.drops, **progress.drops}
         facts = {"drops": drops, "images": progress.images, "pairs": progress.pairs, "tokens": progress.tokens,
                  "seconds": round(progress.seconds, 1)}
         if self.accelerator.is_main_process and self.recipe.exam is not None:
             facts["scores"] = sit(self.model, *self.materials.exam(self.recipe))
+        if self.accelerator.is_main_process and hasattr(objective, "score"):
+            facts["scores"] = objective.score(self.materials.held_out(self.recipe.stages[-1]))
         self._manifest(**facts)
         if self.accelerator.is_main_process:
-            if self.recipe.part:
-                save_part(self.model, self.recipe.part, self.folder / self.recipe.part)
-            checkpoint.save(self.model, self.folder / "model", {"recipe": self.recipe.name})
+            for name in outputs(self.recipe):
+                if name == "model":
+                    checkpoint.save(self.model, self.folder / name, {"recipe": self.recipe.name})
+                elif not (self.folder / name).is_dir():
+                    checkpoint.write_folder(self.folder / name, partial(self._write_part, objective))
         self.accelerator.wait_for_everyone()
 
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _commit() -> str | None:
-    """The commit of the checkout loupe runs from, if it runs from one."""
-    here = Path(__file__).resolve().parents[3]
-    if not (here / ".git").exists():
-        return None
-    try:
-        done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def _read(path: Path):
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise FileError("no run in this folder", expected=path.name, where=path.parent) from None
-    except ValueError as error:
-        raise FileError("file is no valid JSON", got=str(error), where=path) from error
-
-
-def _write(path: Path, data) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(json.dumps(data, indent=1))
-        temporary.replace(path)
-    except OSError as error:
-        raise state.cannot_write(error, path) from error
+    def _write_part(self, objective: torch.nn.Module, folder: Path) -> None:
+        """In transformers' layout: by the objective where it knows more than the model, as the text side of a CLIP."""
+        if hasattr(objective, "write"):
+            objective.write(folder)
+        else:
+            save_part(self.model, self.recipe.part, folder)

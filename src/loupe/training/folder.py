@@ -1,0 +1,77 @@
+"""A run's folder: claimed by one recipe, its JSON files read and written whole, what the run was made with."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from loupe import config
+from loupe.errors import ConfigError, FileError
+from loupe.training.state import cannot_write
+
+PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
+
+
+def claim(folder: Path, recipe) -> None:
+    """Make the folder this recipe's (a frozen dataclass with `notes`), or refuse."""
+    path = folder / "recipe.json"
+    if path.exists():
+        old = config.from_json(type(recipe), read(path))
+        changed = config.differences(replace(old, notes=()), replace(recipe, notes=()))
+        if changed:
+            shown = "; ".join(changed[:6]) + (f"; and {len(changed) - 6} more" if len(changed) > 6 else "")
+            raise ConfigError("this folder holds a run of another recipe", got=shown, where=path,
+                              do="give another --out, or the old values to go on with it")
+        return
+    if folder.is_dir() and any(p.name != "metrics.jsonl" for p in folder.iterdir()):
+        raise FileError("the run's folder holds other files", got=sorted(p.name for p in folder.iterdir())[:4],
+                        expected="an empty or new folder, or a run", where=folder, do="give another --out")
+    write(path, config.to_json(recipe))
+
+
+def origin() -> dict:
+    """Versions and the commit, for the manifest."""
+    return {"versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
+            "commit": _commit()}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str | None:
+    """The commit of the checkout loupe runs from, if it runs from one."""
+    here = Path(__file__).resolve().parents[3]
+    if not (here / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def read(path: Path):
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise FileError("no run in this folder", expected=path.name, where=path.parent) from None
+    except ValueError as error:
+        raise FileError("file is no valid JSON", got=str(error), where=path) from error
+
+
+def write(path: Path, data) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(json.dumps(data, indent=1))
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(error, path) from error

@@ -1,0 +1,41 @@
+"""What decides how a refiner is trained, as a value. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loupe import config
+from loupe.data.mixture import Source
+from loupe.errors import ConfigError
+from loupe.training.recipe import Stage
+
+
+@dataclass(frozen=True)
+class RefinerRecipe:
+    """`model`: settings of RefinerConfig that are not its defaults; its words are found in the records."""
+
+    name: str
+    stages: tuple[Stage, ...]  # one, with objective "refiner"; its `tune` says nothing here
+    judged: Source  # held-out pictures that the scores are of
+    pictures: int = 500  # of them, at most
+    model: dict = field(default_factory=dict, hash=False)
+    classes: int = 256  # most class names
+    attributes: int = 64  # most attributes
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if [stage.objective for stage in self.stages] != ["refiner"]:
+            raise ConfigError("a refiner is trained in one stage", where=f"recipe {self.name}",
+                              got=[stage.objective for stage in self.stages], expected=["refiner"])
+
+    @property
+    def stage(self) -> Stage:
+        return self.stages[0]
+
+    def change(self, *overrides: str) -> RefinerRecipe:
+        """A copy with `path=value` applied in order."""
+        recipe = self
+        for override in overrides:
+            recipe = config.change(recipe, override)
+        return recipe
