@@ -1,10 +1,13 @@
 """An attention for miniatures on a CPU: the plain sum, with fewer passes over the score matrix.
 
 Registered with transformers as "lean" (a name for the specs' `attention`): queries are scaled instead of scores, the
-mask is added in place, and the softmax stays in the type it runs in.
+mask is added in place, and the softmax stays in the type it runs in. Packed batches say which pairs lie where
+(`blocks`); then a pair's scores are computed against the prefix and itself only, not against its neighbours.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,19 +17,59 @@ from transformers.masking_utils import AttentionMaskInterface, eager_mask
 NAME = "lean"
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """Where the pairs of a packed batch lie: behind `front` common tokens, in groups of about equal length."""
+
+    front: int
+    groups: tuple[tuple[Tensor, Tensor], ...]  # places [R, L] int64 in the flat batch, -1 behind the end; row [R] int64
+
+    def to(self, device) -> Blocks:
+        return Blocks(self.front, tuple((places.to(device), row.to(device)) for places, row in self.groups))
+
+
 def lean_attention(module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-                   scaling: float | None = None, dropout: float = 0.0, **_) -> tuple[Tensor, None]:
+                   scaling: float | None = None, dropout: float = 0.0, blocks: Blocks | None = None,
+                   **_) -> tuple[Tensor, None]:
     """query [B, H, T, D], key and value [B, K, S, D] -> [B, T, H, D]; the mask is additive."""
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (t.repeat_interleave(groups, dim=1) for t in (key, value))
-    scores = (query * (query.shape[-1] ** -0.5 if scaling is None else scaling)) @ key.transpose(-1, -2)
+    query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    share = torch.nn.Dropout(dropout if module.training else 0.0)
+    if blocks is not None:
+        return _blocked(query, key, value, blocks, share), None
+    scores = query @ key.transpose(-1, -2)
     if attention_mask is not None:
         scores += attention_mask.to(scores.dtype)
-    shares = scores.softmax(-1)
-    if dropout and module.training:
-        shares = torch.nn.functional.dropout(shares, dropout)
-    return (shares @ value).transpose(1, 2).contiguous(), None
+    return (share(scores.softmax(-1)) @ value).transpose(1, 2).contiguous(), None
+
+
+def _blocked(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, share) -> Tensor:
+    """All of [B, H, T, D] -> [B, T, H, D]. Places of no pair (padding) give zeros."""
+    b, h, t, d = query.shape
+    front, wall = blocks.front, torch.finfo(query.dtype).min
+    flat = [x.transpose(1, 2).reshape(b * t, h, d) for x in (query, key, value)]
+    prefix_keys, prefix_values = key[:, :, :front], value[:, :, :front]
+    scores = query[:, :, :front] @ prefix_keys.transpose(-1, -2)
+    scores += torch.full((front, front), wall, dtype=query.dtype, device=query.device).triu(1)
+    first = (share(scores.softmax(-1)) @ prefix_values).transpose(1, 2)  # [B, F, H, D]
+    start = torch.arange(b, device=query.device)[:, None] * t + torch.arange(front, device=query.device)
+    places, parts = [start.reshape(-1)], [first.reshape(-1, h, d)]
+    for index, row in blocks.groups:
+        count, length = index.shape
+        inside = index.clamp(min=0)
+        q, k, v = (x[inside.reshape(-1)].view(count, length, h, d).transpose(1, 2) for x in flat)  # [R, H, L, D]
+        scores = torch.cat([q @ prefix_keys[row].transpose(-1, -2),
+                            q @ k.transpose(-1, -2)
+                            + torch.full((length, length), wall, dtype=q.dtype, device=q.device).triu(1)], -1)
+        shares = share(scores.softmax(-1))
+        found = shares[..., :front] @ prefix_values[row] + shares[..., front:] @ v  # [R, H, L, D]
+        real = (index >= 0).reshape(-1).nonzero()[:, 0]
+        places.append(index.reshape(-1)[real])
+        parts.append(found.transpose(1, 2).reshape(-1, h, d)[real])
+    out = flat[0].new_zeros(b * t, h, d).index_copy(0, torch.cat(places), torch.cat(parts))
+    return out.view(b, t, h, d)
 
 
 def register() -> None:

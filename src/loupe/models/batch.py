@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor
 
 from loupe.errors import ConfigError
 from loupe.image import Image
+from loupe.models.attention import Blocks
 from loupe.models.encoding import IGNORE, Encoded, Encoder
 from loupe.sample import Sample
+
+PARTS = 4  # groups of about equal length that pairs are sorted into for blocked attention
 
 __all__ = ["IGNORE", "Batch", "pack", "pack_encoded", "separate"]
 
@@ -23,7 +27,8 @@ class Batch:
 
     ids: Tensor  # [B, T] int64; 0 at image slots and padding
     positions: Tensor  # [B, T] int64; every pair starts behind the prefix
-    mask: Tensor  # [B, 1, T, T] bool: query may see key
+    front: Tensor  # [B] int64: tokens of each row's prefix
+    spans: Tensor  # [P', 3] int64: row, first and behind-last place of every pair that fits
     pixels: Tensor  # [N, 3, S, S] float32
     slots: Tensor  # [I] int64: flat places b * T + t that hold image tokens
     seen: Tensor  # [I] int64: which image token, n * tokens + k
@@ -37,6 +42,34 @@ class Batch:
         moved = {f.name: getattr(self, f.name).to(device, non_blocking=True)
                  for f in fields(self) if isinstance(getattr(self, f.name), Tensor)}
         return replace(self, **moved)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """[B, 1, T, T] bool: query may see key. Padding sees itself: no empty softmax."""
+        rows, length = self.ids.shape
+        place = torch.arange(length, device=self.ids.device)
+        part = torch.where(place < self.front[:, None], 0, -1)  # [B, T]: 0 prefix, k + 1 pair k, -1 padding
+        for k, (row, start, end) in enumerate(self.spans.tolist()):
+            part[row, start:end] = k + 1
+        earlier = place[:, None] >= place
+        same = (part[:, :, None] == part[:, None]) & (part[:, :, None] >= 0)
+        shared = (part[:, :, None] > 0) & (part[:, None] == 0)
+        own = torch.eye(length, dtype=torch.bool, device=place.device)
+        return ((same & earlier) | shared | own)[:, None]
+
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """The same for attention that works pair by pair; None where rows have prefixes of different lengths."""
+        if not len(self.spans) or not (self.front == self.front[0]).all():
+            return None
+        length, lengths = self.ids.shape[1], self.spans[:, 2] - self.spans[:, 1]
+        order, groups = lengths.argsort(stable=True), []
+        for chosen in order.split(max(1, -(-len(order) // PARTS))):
+            row, start, _ = self.spans[chosen].T
+            ahead = torch.arange(int(lengths[chosen].max()), device=row.device)
+            places = row[:, None] * length + start[:, None] + ahead
+            groups.append((torch.where(ahead < lengths[chosen][:, None], places, -1), row))
+        return Blocks(int(self.front[0]), tuple(groups))
 
     @property
     def labels(self) -> Tensor:
@@ -127,27 +160,22 @@ def _tensors(rows: list[_Row], images: list[Image], encoder: Encoder, pairs: int
     length = max((row.length for row in rows), default=1)
     ids = np.zeros((len(rows), length), np.int64)
     positions = np.zeros((len(rows), length), np.int64)
-    mask = np.zeros((len(rows), 1, length, length), bool)
-    causal = np.tri(length, dtype=bool)
     slots, seen = [], []
     for b, row in enumerate(rows):
         line = np.asarray(row.ids, np.int64)
         ids[b, : len(line)] = line.clip(0)
         front = len(row.prefix)
         positions[b, :front] = np.arange(front)
-        mask[b, 0, :front, :front] = causal[:front, :front]
-        mask[b, 0, front : row.length, :front] = True
         for start, end in row.spans:
             positions[b, start:end] = np.arange(front, front + end - start)
-            mask[b, 0, start:end, start:end] = causal[: end - start, : end - start]
         places = np.flatnonzero(line < 0)
         slots.append(places + b * length)
         seen.append(_image_tokens(line, places, row, encoder.tokens))
-    np.einsum("bii->bi", mask[:, 0])[...] = True  # padding sees itself: no empty softmax
     join = lambda parts: torch.from_numpy(np.concatenate(parts)) if parts else torch.zeros(0, dtype=torch.int64)  # noqa: E731
     many = lambda values: torch.tensor([v for line in values for v in line], dtype=torch.int64)  # noqa: E731
     return Batch(
-        torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(mask),
+        torch.from_numpy(ids), torch.from_numpy(positions), torch.tensor([len(row.prefix) for row in rows]),
+        torch.tensor([(b, *span) for b, row in enumerate(rows) for span in row.spans]).reshape(-1, 3),
         torch.from_numpy(encoder.pixels(images)), join(slots), join(seen),
         many([p + b * length for p in row.at] for b, row in enumerate(rows)), many(row.targets for row in rows),
         many(row.owner for row in rows), pairs, dropped)

@@ -61,6 +61,14 @@ class VLM(nn.Module):
         image = seen.reshape(-1, seen.shape[-1])[which].to(x.dtype)
         return x.reshape(-1, x.shape[-1]).index_copy(0, slots, image).view_as(x)
 
+    def packed(self, x: Tensor, batch: Batch) -> Tensor:
+        """[B, T, D] -> [B, T, D], behind the final norm, of a packed batch."""
+        if self.spec.language.attention != "lean" or batch.blocks is None:
+            return self.hidden(x, batch.mask, batch.positions)
+        out = self.decoder(inputs_embeds=x, attention_mask=x.new_zeros(1, 1, 1, 1), position_ids=batch.positions,
+                           use_cache=False, blocks=batch.blocks)
+        return out.last_hidden_state
+
     def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None):
         """[B, T, D] -> [B, T, D], behind the final norm. mask [B, 1, T, S] bool; a given `cache` is used and filled."""
         out = self.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions,
@@ -78,7 +86,7 @@ class VLM(nn.Module):
         if not len(batch.targets):  # every pair of this part was dropped: no loss, still a graph
             return max(self.parameters(), key=lambda p: p.requires_grad).flatten()[:0].float()
         x = self.embed(batch.ids, self.see(batch.pixels), batch.slots, batch.seen)
-        hidden = self.hidden(x, batch.mask, batch.positions)
+        hidden = self.packed(x, batch)
         logits = self.logits(hidden.reshape(-1, hidden.shape[-1])[batch.at])
         return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
 

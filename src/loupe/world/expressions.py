@@ -16,7 +16,8 @@ from loupe.world.scene import Part, Scene, Thing
 
 KEYS = ("size", "texture", "colour")  # in the order they are said
 MARGIN = 0.05  # a thing is leftmost, second, ... only when its neighbours in line are this far, share of the side
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+            "twelfth")
 MIN_SIDE = 8 / 96  # of a region worth referring to, share of the side
 
 

@@ -15,7 +15,7 @@ from loupe.world import font, paint
 from loupe.world.chance import choose
 from loupe.world.kinds import KINDS, Kind
 from loupe.world.paint import SKIN, Sprite
-from loupe.world.spec import WIDE, WorldSpec
+from loupe.world.spec import MOST, WIDE, WorldSpec
 from loupe.world.spec import world as named_world
 
 # Radius as a share of the picture's shorter side, by the size's name.
@@ -101,17 +101,17 @@ def generator(seed: int, split: str, index: int, purpose: int = 0) -> np.random.
 
 
 def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int] | None = None,
-         objects: tuple[int, int] | None = None, world: str | WorldSpec = WIDE) -> Scene:
+         objects: tuple[int, int] | None = None, world: str | WorldSpec = WIDE, grain: bool = True) -> Scene:
     """Picture `index` of a split of a world. `size` and `objects` (bounds of the number of whole things) are the
-    world's own where not given."""
+    world's own where not given. Without `grain` the same picture with a clean ground."""
     spec = named_world(world)
     size, objects = spec.size if size is None else size, spec.objects if objects is None else objects
     width, height = (size, size) if isinstance(size, int) else size
-    if min(width, height) < 64 or not 1 <= objects[0] <= objects[1]:
+    if min(width, height) < 64 or not 1 <= objects[0] <= objects[1] <= MOST:
         raise ConfigError("the world cannot draw this", got=f"{width} x {height} pixels, {objects} objects",
-                          expected="64 pixels or more a side, at least one object")
+                          expected=f"64 pixels or more a side, 1 to {MOST} objects")
     rng = generator(seed, split, index)
-    canvas = paint.ground(width, height, rng, spec.grounds)
+    canvas = paint.ground(width, height, rng, spec.grounds, grain)
     stage = _Stage(width, height, spec)
     wanted = int(rng.integers(objects[0], objects[1] + 1))
     if rng.random() < spec.crowds:

@@ -9,6 +9,7 @@ from loupe.world import font
 from loupe.world.kinds import COMPOSED, KINDS, SHAPES
 from loupe.world.paint import COLOURS, GROUNDS, TEXTURES
 
+MOST = 12  # objects: as far as ordinal numbers are known
 Pair = tuple[str, str]  # (class, colour)
 
 
@@ -45,9 +46,9 @@ class WorldSpec:
                 if name not in known:
                     raise unknown_name(what, name, known, f"world {self.name}")
         low, high = self.objects
-        if self.size < 64 or not 1 <= low <= high:
+        if self.size < 64 or not 1 <= low <= high <= MOST:
             raise ConfigError("the world cannot draw this", got=f"{self.size} pixels a side, {low} to {high} objects",
-                              expected="64 pixels or more, at least one object", where=f"world {self.name}")
+                              expected=f"64 pixels or more, 1 to {MOST} objects", where=f"world {self.name}")
         shares = ("seen", "composed_share", "twins", "word_share", "crowds", "favour")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
