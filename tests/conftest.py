@@ -12,3 +12,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real records beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def standin_parts(tmp_path_factory) -> Path:
+    """A folder like loupe/miniature with tiny parts; leave it as it is."""
+    import standins
+
+    return standins.write(tmp_path_factory.mktemp("miniature"))
+
+
+@pytest.fixture
+def carried(standin_parts, monkeypatch) -> Path:
+    """The package carries the stand-ins."""
+    monkeypatch.setattr("loupe.shipped.home", lambda: standin_parts)
+    return standin_parts

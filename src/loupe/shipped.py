@@ -20,6 +20,7 @@ SHIPPED = {  # name -> folder below loupe/miniature
 }
 OWN = "loupe/"  # names that begin so are parts of the package, never hub ids
 WEIGHTS, CARD = "model.safetensors", "README.md"
+REINSTALL = "install loupe again, this file of the package is damaged"
 MOST_BYTES, MOST_PARAMETERS = 25_000_000, 8_000_000  # of all weights together, of one part
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,6 @@ TOWERS = {
     "blip-2": "Blip2VisionModel", "blip_2_vision_model": "Blip2VisionModel",
     "vit": "ViTModel",
 }
-REINSTALL = "install loupe again, this file of the package is damaged"
 UNUSED = ("pooler.", "head.", "position_ids", "rotary_emb.inv_freq")  # may be missing or left over in a checkpoint
 
 
@@ -88,18 +88,18 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
     """(tower, base): base says which checkpoint, with hashes of its config and weights; None if built from a config."""
     import transformers
 
-    config = _config(spec.checkpoint, spec.config, "model.vision", meta)
+    config = load_config(spec.checkpoint, spec.config, "model.vision", meta)
     kind = getattr(transformers, TOWERS.get(config.model_type, "AutoModel"))
     options = {}
     if config.model_type in ("clip", "siglip", "blip-2"):
         if config.model_type == "blip-2":  # transformers strips this prefix from the other two by itself
             options["key_mapping"] = {r"^(model\.)?vision_model\.": ""}
         config = config.vision_config
-    config._attn_implementation = _attention(spec.attention)
+    config._attn_implementation = attention_name(spec.attention)
     shape = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
     base = None
     if spec.checkpoint and not meta:
-        model = _load(kind, spec.checkpoint, config, "model.vision", dtype, **options, **shape)
+        model = load_weights(kind, spec.checkpoint, config, "model.vision", dtype, **options, **shape)
         base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(model)}
     elif kind is transformers.AutoModel:
         model = kind.from_config(config)
@@ -113,7 +113,7 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
     """(causal language model, tokenizer, base), the tokenizer knowing `tokens` and the model having rows for them."""
     from transformers import AutoModelForCausalLM
 
-    config = _config(spec.checkpoint, spec.config, "model.language", meta)
+    config = load_config(spec.checkpoint, spec.config, "model.language", meta)
     own = load_tokenizer(spec.checkpoint) if spec.checkpoint and not meta else None
     known = own.get_vocab() if own is not None else {}
     tokenizer = tokenizer or own
@@ -124,18 +124,21 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         if tokenizer is not None:
             add_tokens(tokenizer, tokens)
             config.vocab_size = len(tokenizer)
-        return AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention)), tokenizer, None
+        language = AutoModelForCausalLM.from_config(config, attn_implementation=attention_name(spec.attention))
+        return language, tokenizer, None
     if meta:
-        language = AutoModelForCausalLM.from_config(config, attn_implementation=_attention(spec.attention))
-        known = OWN_TOKENS.get(spec.checkpoint) or (
-            load_tokenizer(spec.checkpoint).get_vocab() if shipped.is_shipped(spec.checkpoint) else ())
+        language = AutoModelForCausalLM.from_config(config, attn_implementation=attention_name(spec.attention))
+        known = OWN_TOKENS.get(spec.checkpoint, ())
+        if shipped.is_shipped(spec.checkpoint):
+            with torch.device("cpu"):
+                known = load_tokenizer(spec.checkpoint).get_vocab()
         fresh = [token for token in dict.fromkeys(tokens) if token not in known]
         if fresh:
             add_rows(language, config.get_text_config().vocab_size, len(fresh))
         return language, tokenizer, None
-    config._attn_implementation = _attention(spec.attention)
+    config._attn_implementation = attention_name(spec.attention)
     _belongs(own, config, spec.checkpoint)
-    language = _load(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
+    language = load_weights(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
     base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
     fit(language, tokenizer, _new_tokens(tokenizer, tokens, known, spec.checkpoint))
     return language, tokenizer, base
@@ -207,7 +210,7 @@ def weights_hash(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _attention(name: str) -> str:
+def attention_name(name: str) -> str:
     if name == "lean":
         from loupe.models.attention import register
 
@@ -215,7 +218,7 @@ def _attention(name: str) -> str:
     return name
 
 
-def _config(checkpoint: str, given: dict | None, where: str, meta: bool):
+def load_config(checkpoint: str, given: dict | None, where: str, meta: bool):
     from transformers import AutoConfig
 
     if not checkpoint:
@@ -239,7 +242,7 @@ def _from_values(values: dict, where: str):
                           where=f"{where}.config") from None
 
 
-def _load(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
+def load_weights(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
     with _quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
         model, info = kind.from_pretrained(place, config=config, dtype=getattr(torch, dtype),
                                            output_loading_info=True, **options)
@@ -274,7 +277,7 @@ def _unreadable(error: Exception, checkpoint: str | Path, folder: Path, where: s
     else:
         do = "give the folder of the downloaded checkpoint"
     if shipped.is_shipped(checkpoint):
-        do = REINSTALL
+        do = shipped.REINSTALL
     return CheckpointError(f"cannot load {where} from {str(checkpoint)!r} ({reason})", got=got, expected=expected,
                            where=torn or (folder if shipped.is_shipped(checkpoint) else None), do=do)
 
@@ -294,15 +297,20 @@ def torn_weights(folder: Path) -> Path | None:
 
 @contextmanager
 def _quiet():
-    """Without transformers' table of keys; missing ones are an error of ours, left-over ones belong to other parts."""
+    """Without transformers' table of keys; missing ones are an error of ours, left-over ones belong to other parts.
+    Without its progress bar, too, where nobody watches."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()
 
 
 @contextmanager

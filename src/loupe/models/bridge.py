@@ -17,7 +17,8 @@ LOUDNESS = 4.0  # of content against code: learned faster than 1, or than unscal
 
 def sine(fractions: Tensor, width: int) -> Tensor:
     """[K] in 0..1 -> [K, width], sines then cosines of geometrically spaced waves; root mean square 1."""
-    waves = torch.linspace(math.log(SLOWEST), math.log(FASTEST), width // 2, dtype=torch.float32).exp()
+    waves = torch.linspace(math.log(SLOWEST), math.log(FASTEST), width // 2, dtype=torch.float32,
+                           device=fractions.device).exp()  # said, as loading by transformers hides it from torch.device
     angles = 2 * math.pi * fractions[:, None].float() * waves
     code = math.sqrt(2) * torch.cat([angles.sin(), angles.cos()], -1)
     return nn.functional.pad(code, (0, width - code.shape[-1]))

@@ -1,7 +1,8 @@
 """Saved models: safetensors and a manifest. Loading is strict; what does not fit is refused with a reason.
 
-A folder holds model.safetensors, manifest.json and tokenizer/. Parts built from a config are stored whole; of a part
-that came from a checkpoint only what was added or trained is stored, and the manifest names that checkpoint.
+A folder holds model.safetensors, manifest.json and tokenizer/. Parts built from a config, and those that were trained
+as a whole, are stored whole; of another part that came from a checkpoint only what was added or trained is stored, and
+the manifest names that checkpoint.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import torch
 from torch import Tensor
 
 import loupe.models.assembly as assembly
+from loupe import shipped
 from loupe.errors import CheckpointError, CodecError, FileError, LoupeError
+from loupe.models.rows import AddedEmbedding
 from loupe.models.spec import ModelSpec
 from loupe.models.structure import record
+from loupe.models.tokenizer import vocabulary_hash
 from loupe.models.tuner import PARTS, Full, tuner_from, tuner_plain
 from loupe.models.vlm import VLM
 
@@ -69,11 +73,18 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     marks = _known(assembly.codec_named, spec.codec, manifest["codec"], "codec", folder)
     words = _known(assembly.dialogue_named, spec.dialogue, manifest["dialogue"], "dialogue", folder)
     tokenizer = assembly.load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_dir() else None
+    if tokenizer is not None and manifest.get("tokenizer") not in (None, vocabulary_hash(tokenizer)):
+        raise CheckpointError("the tokenizer is not the one this model was trained with", where=folder / TOKENIZER,
+                              got=f"vocabulary {vocabulary_hash(tokenizer)}", expected=manifest["tokenizer"],
+                              do=_mend(folder, "put the tokenizer that came with these weights back beside them"))
     placed = assembly.with_bases(spec, bases)
     for part, config in manifest["configs"].items():
-        placed = _with_config(placed, part, config)
+        placed = replace(placed, **{part: replace(getattr(placed, part), checkpoint="", config=config)})
     model = assembly.build(placed, tokenizer=tokenizer, dtype=dtype, codec=marks, dialogue=words)
-    _check_bases(model, manifest["bases"], folder)
+    for part in manifest["configs"]:
+        if getattr(spec, part).checkpoint:
+            getattr(model, part).to(getattr(torch, dtype))
+    _check_bases(model, manifest["bases"], folder, manifest["versions"]["loupe"])
     for part in PARTS:
         for tuner in manifest["structure"].get(part, ()):
             record(model, part, tuner_from(tuner))
@@ -118,10 +129,23 @@ def own_tensors(model: VLM) -> dict[str, Tensor]:
 
     def mine(name: str, tensor: Tensor) -> bool:
         part = name.split(".")[0]
-        whole = part not in model.bases or any(isinstance(t, Full) for t in model.structure[part])
-        return whole or id(tensor) in heads or any(mark in name for mark in ADDED)
+        return _trained(model, part) or id(tensor) in heads or any(mark in name for mark in ADDED)
 
     return {name: tensor for name, tensor in tensors.items() if mine(name, tensor)}
+
+
+def _trained(model: VLM, part: str) -> bool:
+    """Whether every weight of the part is its own."""
+    return part not in model.bases or any(isinstance(t, Full) for t in model.structure[part])
+
+
+def _whole(model: VLM, part: str) -> bool:
+    """Whether the part can be built again without the checkpoint it came from."""
+    if part != "language" or part not in model.bases:
+        return _trained(model, part)
+    embedding = model.language.get_input_embeddings()
+    return (_trained(model, part) and not isinstance(embedding, AddedEmbedding) and model.encoder is not None
+            and len(model.encoder.tokenizer) == len(embedding.weight))
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:
@@ -135,7 +159,8 @@ def _stored(tensor: Tensor, half: bool) -> Tensor:
 def _manifest(model: VLM, tensors: dict[str, Tensor], extra: dict | None, half: bool) -> dict:
     encoder = model.encoder
     parts = {"vision": model.vision and model.vision.model, "language": model.language}
-    configs = {name: part.config.to_dict() for name, part in parts.items() if part and name not in model.bases}
+    configs = {name: {k: v for k, v in part.config.to_dict().items() if k != "_name_or_path"}
+               for name, part in parts.items() if part and _whole(model, name)}
     structure = {part: [tuner_plain(t) for t in model.structure[part]] for part in PARTS}
     if model.structure.get("tokens"):
         structure["tokens"] = model.structure["tokens"]
@@ -145,7 +170,9 @@ def _manifest(model: VLM, tensors: dict[str, Tensor], extra: dict | None, half: 
         "structure": structure,
         "codec": encoder.codec.spec() if encoder else None,
         "dialogue": encoder.dialogue.spec() if encoder else None,
-        "bases": model.bases,
+        "bases": {part: base for part, base in model.bases.items() if part not in configs},
+        "origins": model.bases,
+        "tokenizer": vocabulary_hash(encoder.tokenizer) if encoder else None,
         "configs": json.loads(json.dumps(configs, default=str)),
         "half": half,
         "versions": {name: _version(name) for name in ("loupe", "torch", "transformers", "peft")},
@@ -178,11 +205,7 @@ def _known(find: Callable, name: str, stored: dict | None, kind: str, folder: Pa
     return value
 
 
-def _with_config(spec: ModelSpec, part: str, config: dict) -> ModelSpec:
-    return replace(spec, **{part: replace(getattr(spec, part), config=config)})
-
-
-def _check_bases(model: VLM, stored: dict, folder: Path) -> None:
+def _check_bases(model: VLM, stored: dict, folder: Path, version_then: str) -> None:
     for part, then in stored.items():
         now = model.bases.get(part)
         for what in ("config", "weights"):
@@ -190,7 +213,8 @@ def _check_bases(model: VLM, stored: dict, folder: Path) -> None:
                 raise CheckpointError(f"the {part} base is not the one this checkpoint was trained on", where=folder,
                                       got=f"{what} {now[what] if now else 'missing'} at {now['id'] if now else '-'}",
                                       expected=f"{what} {then[what]} of {then['id']}",
-                                      do=f"give its place with bases={{'{part}': folder}}")
+                                      do=f"use the loupe ({version_then}) that wrote it" if shipped.is_shipped(
+                                          then["id"]) else f"give its place with bases={{'{part}': folder}}")
 
 
 @torch.no_grad()
@@ -204,7 +228,8 @@ def _fill(model: VLM, folder: Path, listed: dict[str, list[int]]) -> None:
     except FileNotFoundError:
         raise CheckpointError("checkpoint has no weights", expected=WEIGHTS, where=folder) from None
     except (SafetensorError, OSError) as error:
-        raise CheckpointError("weights are damaged", got=error, where=path, do="fetch or save them again") from None
+        raise CheckpointError("weights are damaged", got=error, where=path,
+                              do=_mend(folder, "fetch or save them again")) from None
     wanted = own_tensors(model)
     _same(stored.keys(), listed.keys(), "the manifest", path)
     _same(stored.keys(), wanted.keys(), "the model", path)
@@ -213,6 +238,10 @@ def _fill(model: VLM, folder: Path, listed: dict[str, list[int]]) -> None:
             raise CheckpointError("a tensor has the wrong shape", got=f"{name} {tuple(stored[name].shape)}",
                                   expected=tuple(tensor.shape), where=path)
         tensor.copy_(stored[name])
+
+
+def _mend(folder: Path, otherwise: str) -> str:
+    return shipped.REINSTALL if shipped.home() in folder.resolve().parents else otherwise
 
 
 def _same(got: Iterable[str], expected: Iterable[str], whose: str, path: Path) -> None:
