@@ -66,8 +66,9 @@ MINI_TOWER = Recipe(  # loupe pretrain vision --dense --root DATA --out RUN; DAT
     vocabulary=1024,  # nothing is said here
     start=BEGIN,
     stages=(Stage("see", Mixture((Source("world", "records", "records", "train", (("detection", 1.0),)),)),
-                  Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=18_000, batch=16,
+                  Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=15_000, batch=16,
                   precision="float32", objective="dense"),),
+    part="vision",
 )
 
 PHOTOS = (
