@@ -45,22 +45,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
-    from loupe.evals.table import aligned
     from loupe.training.run import train
 
-    done = train(chosen, args.out, roots_of(args.root), data, device=args.device, workers=args.workers,
-                 save_minutes=args.save_minutes, save_steps=args.save_steps, keep=args.keep)
-    report = done.report()
+    done = train(chosen, args.out, roots_of(args.root), data, **habits(args))
+    tell(done.report())
+    if done.model.is_dir():
+        print(f"model in {done.model}; ask it: loupe chat {done.model} PICTURE")
+    else:
+        print(f"{chosen.part} in {args.out / chosen.part}; use it: model.{chosen.part}.checkpoint="
+              f"{args.out / chosen.part}")
+    return 0
+
+
+def habits(args: argparse.Namespace) -> dict:
+    """Of `add_run_arguments`, as training takes them."""
+    return {name: getattr(args, name) for name in ("device", "workers", "save_minutes", "save_steps", "keep")}
+
+
+def tell(report: dict) -> None:
+    """What a run did: stages, scores, what was left out."""
+    from loupe.evals.table import aligned
+
     for name, line in report["stages"].items():
         print(f"{name}: {line['step']} updates, {line['images']} pictures, loss {line['loss']:.3f}")
-    if report["scores"]:
+    exam = {task: s for task, s in report["scores"].items() if isinstance(s, dict)}
+    if exam:
         print(aligned([("exact answers", "model", "most frequent", "N"), *(
             (task, f"{100 * s['exact']:.1f} %", f"{100 * s['majority']:.1f} %", str(s["answers"]))
-            for task, s in report["scores"].items())]))
+            for task, s in exam.items())]))
+    if len(exam) < len(report["scores"]):
+        print("on held-out pictures: " + ", ".join(
+            f"{name} {value}" for name, value in report["scores"].items() if name not in exam))
     for reason, count in sorted(report["drops"].items()):
         print(f"left out: {count} x {reason}")
-    print(f"model in {done.model}; ask it: loupe chat {done.model} PICTURE")
-    return 0
 
 
 def overrides(given: list[str], chosen) -> list[str]:

@@ -243,7 +243,7 @@ def _from_values(values: dict, where: str):
 
 
 def load_weights(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
-    with _quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
+    with quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
         model, info = kind.from_pretrained(place, config=config, dtype=getattr(torch, dtype),
                                            output_loading_info=True, **options)
     missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
@@ -296,7 +296,7 @@ def torn_weights(folder: Path) -> Path | None:
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """Without transformers' table of keys; missing ones are an error of ours, left-over ones belong to other parts.
     Without its progress bar, too, where nobody watches."""
     from transformers.utils import logging

@@ -79,6 +79,10 @@ class Encoder:
             row[...] = (array * self._scale - self._shift).transpose(2, 0, 1)
         return out
 
+    def normal(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], as `pixels` gives them."""
+        return np.ascontiguousarray((pixels.astype(np.float32) * self._scale - self._shift).transpose(0, 3, 1, 2))
+
     # words
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:

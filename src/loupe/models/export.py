@@ -9,9 +9,11 @@ from torch import nn
 
 from loupe.errors import ConfigError, unknown_name
 from loupe.models.adapter import adapters
+from loupe.models.clip import save_preprocessing
 from loupe.models.rows import AddedEmbedding
 from loupe.models.structure import merge_lora
 from loupe.models.template import chat_template
+from loupe.models.tokenizer import TOKENIZER_HASH, vocabulary_hash
 from loupe.models.vlm import VLM
 
 
@@ -39,7 +41,8 @@ def export(model: VLM, folder: str | Path) -> Path:
 
 
 def save_part(model: VLM, part: str, folder: str | Path) -> Path:
-    """Write "vision" or "language" (with tokenizer and chat template) in float16, for `checkpoint` in a spec."""
+    """Write "vision" (with how a picture is made ready) or "language" (with tokenizer and chat template) in float16,
+    for `checkpoint` in a spec."""
     if part not in ("vision", "language"):
         raise unknown_name("part", part, ("vision", "language"), where="part")
     folder = Path(folder)
@@ -55,7 +58,10 @@ def save_part(model: VLM, part: str, folder: str | Path) -> Path:
         module.generation_config.eos_token_id = module.config.eos_token_id = tokenizer.eos_token_id
         module.generation_config.pad_token_id = module.config.pad_token_id = tokenizer.pad_token_id
         tokenizer.save_pretrained(str(folder))
+        setattr(module.config, TOKENIZER_HASH, vocabulary_hash(tokenizer))
     module.half().save_pretrained(folder)
+    if part == "vision":
+        save_preprocessing(model.spec.vision, folder)
     return folder
 
 

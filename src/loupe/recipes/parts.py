@@ -2,34 +2,39 @@
 
     loupe world DATA --world mini --images 40000
     loupe pretrain language --root DATA --out RUN       RUN/language: AutoModelForCausalLM, AutoTokenizer
+    loupe pretrain vision --root DATA --out RUN         RUN/vision: CLIPModel, AutoTokenizer
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from loupe.data.mixture import Curriculum, Mixture, Source
-from loupe.models.spec import BridgeSpec
+from loupe.data.mixture import Curriculum, HeldOut, Mixture, Source
+from loupe.models.spec import BridgeSpec, LanguageSpec
 from loupe.models.tuner import Frozen, Full, Tune
-from loupe.recipes.mini import BEGIN, BETAS, SMALL
+from loupe.recipes.mini import BEGIN, BETAS, SMALL, TOWER, TOWER_CONFIG
 from loupe.training.recipe import Exam, Optim, Recipe, Stage
 
 TEXT = {"missing": "keep"}  # records are read without their pictures
-SAID = (("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7),
-        ("coarse-position", 1.0), ("counting", 1.0), ("detection", 1.0), ("caption", 0.2))  # of a scene said in words
-SHOWN = (*((name, 1.0) for name, _ in SAID), ("question", 0.5))  # of a picture, for the vocabulary
+UNSAID = (("size", "medium"), ("texture", "plain"))  # what the world leaves out
+SAID = (  # of a scene said in words
+    ("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7), ("coarse-position", 1.0),
+    ("counting", 1.0), ("detection", 1.0), ("region", 1.5), ("presence", 0.7), ("statement", 0.7), ("choice", 0.5),
+    ("reading", 0.5), ("grounded-caption", 0.3), ("conversation", 0.5), ("caption", 0.2))
+SHOWN = tuple((name, 1.0) for name in (*(name for name, _ in SAID), "question", "segmentation"))  # for the vocabulary
+HOW = {"relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0},
+       "region": {"forms": ("point", "box"), "unsaid": UNSAID}}
 
 
 def _stated(split: str) -> Mixture:
-    options = {"stated": {"tasks": SAID, "options": {"relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0}}}}
     return Mixture((Source("world", "records", "records", split, (("stated", 1.0),), options=TEXT,
-                           task_options=options),))
+                           task_options={"stated": {"tasks": SAID, "options": HOW, "turns": 10}}),))
 
 
 MINI_LANGUAGE = Recipe(
     name="mini-language",
     model=replace(SMALL, bridge=BridgeSpec("none")),  # no tower: text alone
-    vocabulary=1280,
+    vocabulary=1500,
     start=BEGIN,
     stages=(
         Stage("read", replace(_stated("train"), curriculum=Curriculum(2, 8, 0.35)),
@@ -39,4 +44,26 @@ MINI_LANGUAGE = Recipe(
     words=Mixture((Source("world", "records", "records", "train", SHOWN, options=TEXT),), pairs_per_image=8),
     exam=Exam(_stated("val"), 400),
     part="language",
+)
+
+SIDES = {  # 0.8 million parameters see, 0.6 million read
+    "model_type": "clip", "projection_dim": 128, "vision_config": TOWER_CONFIG,
+    "text_config": {"model_type": "clip_text_model", "vocab_size": 768, "hidden_size": 128, "intermediate_size": 256,
+                    "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 64,
+                    "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2},
+}
+UNUSED = {**SMALL.language.config, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+          "num_attention_heads": 1, "num_key_value_heads": 1}
+MINI_VISION = Recipe(
+    name="mini-vision",
+    model=replace(SMALL, vision=replace(SMALL.vision, config=SIDES), language=LanguageSpec(config=UNUSED)),
+    vocabulary=1024,  # nothing is said here; the text side learns words of its own
+    start=BEGIN,
+    stages=(
+        Stage("match", Mixture((Source("world", "records", "records", "train", (("caption", 1.0),)),),
+                               held_out=(HeldOut("records", "records", "val"),)),
+              Optim(1e-3, 0.1, warmup=0.05, betas=(0.9, 0.98)), TOWER, epochs=None, steps=4000, batch=128,
+              objective="contrastive"),
+    ),
+    part="vision",
 )

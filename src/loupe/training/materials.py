@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -16,29 +18,43 @@ from loupe.data.mixture import Mixture
 from loupe.dialogue import dialogue
 from loupe.errors import ConfigError, ImageError
 from loupe.frame import frame
-from loupe.models.assembly import load_tokenizer
+from loupe.models.assembly import load_config, load_tokenizer
+from loupe.models.clip import clip_config, text_tokenizer
+from loupe.models.spec import VisionSpec
 from loupe.models.tokenizer import train_tokenizer
 from loupe.models.vlm import VLM
 from loupe.plain import Roots
+from loupe.readers import reader
 from loupe.record import Record
+from loupe.tasks.wording import BUILT_IN
+from loupe.training.contrastive import CaptionWork, Contrastive
+from loupe.training.contrastive import check as check_contrastive
 from loupe.training.objective import Language, LanguageWork
 from loupe.training.pretraining import Dense, DenseWork, Drawn, Words
 from loupe.training.recipe import Recipe, Stage
 
+WORDED = 100  # times a built-in file of wordings is read for a tokenizer, in lines
 SCANNED = 2000  # records read for the words of dense supervision, groups rendered for a tokenizer
-PASS, MIRROR = range(2)  # streams of randomness behind one seed
+PASS, MIRROR, CAPTION = range(3)  # streams of randomness behind one seed
 
 
 class Materials:
     """Sources below `roots`, or a written corpus in place of the mixtures of language stages."""
 
-    def __init__(self, roots: Roots, data: str | Path | None, seed: int):
-        self.roots, self.data, self.seed = roots, data, seed
+    def __init__(self, roots: Roots, data: str | Path | None, seed: int, folder: Path | None = None):
+        """folder: of the run; a tokenizer of captions is kept there."""
+        self.roots, self.data, self.seed, self.folder = roots, data, seed, folder
         self.hashes: dict[str, str] = {}
         self.drops: dict[str, int] = {}
 
     def open(self, stage: Stage, model: VLM):
         """(objective, work, groups) of a stage."""
+        if stage.objective == "contrastive":
+            records = Captioned(stage.mixture, self.roots, self.seed, self._groups(stage), stage.epochs)
+            self.hashes |= records.hashes
+            self.drops |= records.held_out
+            words = self._text_tokenizer(model.spec.vision, records)
+            return Contrastive(model, words), CaptionWork(model.encoder, words), records
         if stage.objective == "dense":
             records = Records(stage.mixture, self.roots, self.seed, self._groups(stage), stage.epochs)
             self.hashes |= records.hashes
@@ -67,13 +83,32 @@ class Materials:
         return tuple(open_mixture(m, self.roots, self.seed, groups=recipe.exam.groups)
                      for m in (recipe.exam.mixture, plain))
 
+    def held_out(self, stage: Stage) -> Iterator[Record]:
+        """The pictures a stage may not train on."""
+        for held in stage.mixture.held_out:
+            yield from reader(held.reader)(place(self.roots, held.folder), held.split, **held.options)
+
+    def _text_tokenizer(self, vision: VisionSpec, records: Captioned):
+        """Of the text side: the checkpoint's if it is a whole CLIP, else learnt from captions once per run."""
+        config = clip_config(vision)
+        if vision.checkpoint and load_config(vision.checkpoint, None, "model.vision", False).model_type == "clip":
+            return load_tokenizer(vision.checkpoint)
+        kept = None if self.folder is None else self.folder / "text-tokenizer"
+        if kept is not None and kept.is_dir():
+            return load_tokenizer(kept)
+        texts = (caption for record in records.first(SCANNED) for caption in record.captions)
+        made = text_tokenizer(texts, config.text_config.vocab_size, config.text_config.max_position_embeddings)
+        return made if kept is None else keep(made, kept)
+
     @staticmethod
     def _groups(stage: Stage) -> int | None:
         return stage.steps * stage.images if stage.steps is not None else None
 
     def check(self, stage: Stage) -> None:
         """The folders of a stage, before anything long begins."""
-        if self.data is None or stage.objective == "dense":
+        if stage.objective == "contrastive":
+            check_contrastive(stage)
+        if self.data is None or stage.objective != "language":
             for source in stage.mixture.sources:
                 place(self.roots, source.folder)
 
@@ -98,41 +133,47 @@ class Records(Sequence):
     A source's weight below one takes that share of its records a pass; above one it counts as one.
     """
 
+    needs = "objects"  # field of a Record that must not be empty
+
     def __init__(self, mixture: Mixture, roots: Roots, seed: int, groups: int | None, epochs: float | None):
         self.seed = seed
         self.opened = open_sources(mixture, roots, seed)
         self.shares = [min(1.0, each.source.weight) for each in self.opened]
         self.hashes = {each.source.name: each.records.hash for each in self.opened}
+        self.held_out = {f"{each.source.name}: held out for evaluation": len(each.excluded) for each in self.opened
+                         if each.excluded}
         self.per_pass = sum(max(1, int(share * len(each.usable)))
                             for share, each in zip(self.shares, self.opened) if len(each.usable))
         if not self.per_pass:
             raise ConfigError("no picture to learn from", where="mixture.sources", do="check --root and the splits")
         self.length = groups if groups is not None else max(1, round((epochs or 1) * self.per_pass))
         self._orders: dict[int, list[tuple[int, int]]] = {}
-        self._known: dict[tuple[int, int], bool] = {}  # does the record name objects?
+        self._known: dict[tuple[int, int], bool] = {}  # does the record have what is needed?
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Drawn, bool]:
-        mirrored = bool(np.random.default_rng([self.seed, MIRROR, index]).integers(2))
+        return self._drawn(index), bool(np.random.default_rng([self.seed, MIRROR, index]).integers(2))
+
+    def _drawn(self, index: int) -> Drawn:
         for step in range(self.per_pass):
             turn, at = divmod(index + step, self.per_pass)
             source, record = self._order(turn)[at]
             drawn = Drawn((self.opened[source].source.name, record), self.opened[source].records)
             if (source, record) not in self._known:
                 try:
-                    self._known[source, record] = bool(drawn.record.objects)
+                    self._known[source, record] = bool(getattr(drawn.record, self.needs))
                 except ImageError:
                     self._known[source, record] = False
             if self._known[source, record]:
-                return drawn, mirrored
-        raise ConfigError("no record names an object", where="mixture.sources", do="use a source with objects")
+                return drawn
+        raise ConfigError(f"no record has {self.needs}", where="mixture.sources", do=f"use a source with {self.needs}")
 
     def first(self, count: int) -> Iterator[Record]:
-        """Some records of the first pass, to learn the words from."""
+        """Some records of the first pass, to learn words from."""
         few = range(min(count, self.per_pass))
-        for index in tqdm(few, desc="reading class names", unit="picture", delay=2, disable=None, leave=False):
+        for index in tqdm(few, desc="reading words", unit="picture", delay=2, disable=None, leave=False):
             yield self[index][0].record
 
     def _order(self, turn: int) -> list[tuple[int, int]]:
@@ -142,6 +183,31 @@ class Records(Sequence):
                      for r in rng.permutation(each.usable)[:max(1, int(share * len(each.usable)))]]
             self._orders = {turn: [pairs[k] for k in rng.permutation(len(pairs))]}
         return self._orders[turn]
+
+
+class Captioned(Records):
+    """(Drawn, caption) for contrastive training: one caption of each record, drawn anew in every pass."""
+
+    needs = "captions"
+
+    def __getitem__(self, index: int) -> tuple[Drawn, str]:
+        drawn = self._drawn(index)
+        said = self._said.get(drawn.key)
+        if said is None:
+            said = self._said[drawn.key] = drawn.record.captions
+        return drawn, said[np.random.default_rng([self.seed, CAPTION, index]).integers(len(said))]
+
+    @cached_property
+    def _said(self) -> dict[tuple, tuple[str, ...]]:
+        return {}
+
+
+def keep(tokenizer, folder: Path):
+    """Save a tokenizer, whole or not at all, and give it back."""
+    temporary = folder.with_name(f".{folder.name}")
+    tokenizer.save_pretrained(str(temporary))
+    temporary.rename(folder)
+    return tokenizer
 
 
 def tokenizer_for(recipe: Recipe, materials: Materials, folder: Path):
@@ -155,13 +221,16 @@ def tokenizer_for(recipe: Recipe, materials: Materials, folder: Path):
     stage = next((s for s in recipe.stages if s.objective == "language"), None)
     texts = rendered(recipe, materials, stage) if stage is not None else iter(("",))
     if stage is not None and recipe.words is not None:
-        texts = chain(texts, rendered(recipe, materials, replace(stage, mixture=recipe.words)))
+        texts = chain(texts, rendered(recipe, materials, replace(stage, mixture=recipe.words)), questions())
     marks, words = codec(recipe.model.codec), dialogue(recipe.model.dialogue)
-    tokenizer = train_tokenizer(texts, recipe.vocabulary, (*marks.tokens, *words.tokens))
-    temporary = folder / ".tokenizer"
-    tokenizer.save_pretrained(temporary)
-    temporary.rename(kept)
-    return tokenizer
+    return keep(train_tokenizer(texts, recipe.vocabulary, (*marks.tokens, *words.tokens)), kept)
+
+
+def questions() -> Iterator[str]:
+    """The built-in wordings, often enough for their words to become tokens."""
+    for path in sorted(BUILT_IN.glob("*.txt")):
+        lines = [re.sub(r"\{\w+\}", "", line) for line in path.read_text("utf-8").splitlines()]
+        yield from lines * max(1, WORDED // max(1, len(lines)))
 
 
 def rendered(recipe: Recipe, materials: Materials, stage: Stage) -> Iterator[str]:

@@ -99,7 +99,7 @@ class DenseWork:
             ids.append("/".join(map(str, drawn.key)))
         pixels, kind, traits, box, outline, printed = (np.stack(column) for column in zip(*columns))
         batch = Patches(*(torch.from_numpy(t) for t in (
-            self._normal(pixels), kind, traits, box, outline.astype(np.float32), printed)))
+            self.encoder.normal(pixels), kind, traits, box, outline.astype(np.float32), printed)))
         batch.outline[batch.box[..., 0].isnan()] = torch.nan
         owned, known = float((~batch.box.isnan()[..., 0]).sum()), float((~batch.traits[..., :1].isnan()).sum())
         count = float(batch.kind.numel())
@@ -117,11 +117,6 @@ class DenseWork:
                 return found
             self.kept[drawn.key] = found
         return self.kept[drawn.key]
-
-    def _normal(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], as the tower reads it."""
-        mean, std = (255 * np.asarray(v, np.float32) for v in (self.encoder.vision.mean, self.encoder.vision.std))
-        return np.ascontiguousarray(((pixels.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
 
 
 @dataclass(frozen=True)

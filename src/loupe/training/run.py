@@ -18,7 +18,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from loupe import config
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
-from loupe.models.assembly import build
+from loupe.models.assembly import build, quiet
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.training import journal, state
@@ -212,7 +212,8 @@ class Trainer:
 
     def _write_part(self, objective: torch.nn.Module, folder: Path) -> None:
         """In transformers' layout: by the objective where it knows more than the model, as the text side of a CLIP."""
-        if hasattr(objective, "write"):
-            objective.write(folder)
-        else:
-            save_part(self.model, self.recipe.part, folder)
+        with quiet():
+            if hasattr(objective, "write"):
+                objective.write(folder)
+            else:
+                save_part(self.model, self.recipe.part, folder)

@@ -76,8 +76,8 @@ def restore(folder: Path, model: nn.Module, objective: nn.Module, optimiser=None
     weights = load_file(folder / WEIGHTS)
     targets = {f"model.{n}": p for n, p in model.named_parameters()}
     targets |= {f"objective.{n}": p for n, p in extras(model, objective).items()}
-    if optimiser is None:  # a finished stage: its objective is gone
-        weights = {n: w for n, w in weights.items() if n.startswith("model.")}
+    if optimiser is None:  # a finished stage: its objective may be gone
+        weights = {n: w for n, w in weights.items() if n.startswith("model.") or n in targets}
     with torch.no_grad():
         for name, weight in weights.items():
             if name not in targets or targets[name].shape != weight.shape:
