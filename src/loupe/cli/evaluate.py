@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
 from loupe.errors import ConfigError, LoupeError
+from loupe.evals.benchmark import Shelf
+from loupe.evals.miniature import LIMIT
+
+FITTED_ON = 400  # training questions that baselines of drawn benchmarks are fitted on
 
 HELP = """measure a model on benchmarks, beside trivial baselines
 
   loupe evaluate runs/mini refcoco-val,refcoco-testA --root data/mini
   loupe evaluate runs/photos refcocog-all --root refer=photos/refer --count any
   loupe evaluate whole-image refcoco-val --root /data
+  loupe evaluate mini mini --root data/judging --out judged
+  loupe evaluate runs/mine mini-quick --root data/judging --limit 100 --curve
 
+A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise.
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
 `loupe evaluate list` names the benchmarks."""
 
@@ -26,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(default: evaluation/ in the model's folder)")
     parser.add_argument("--count", type=_count, metavar="N", help="number of questions there must be, or any "
                         "(default: counts.json of the root, else the published number)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    parser.add_argument("--limit", type=int, metavar="N", help="only N of the questions, a random choice that is "
+                        "always the same (default: all; of a suite's benchmarks 300 each)")
+    parser.add_argument("--blind", action="store_true", help="also ask the model without showing it the pictures "
+                        "(mini-* always do)")
+    parser.add_argument("--curve", action="store_true", help="measure every checkpoint of the run MODEL, and draw the "
+                        "scores against the pictures it has seen")
     parser.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (default: 64)")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer (default: 128)")
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
@@ -41,24 +54,44 @@ def _count(text: str) -> int | str:
 
 
 def run(args: argparse.Namespace) -> None:
-    from loupe.evals import benchmark, open_questions
+    from loupe.evals.suite import SUITES, names_of
     from loupe.predictors import BASELINES
 
     if args.model == "list":
         return _list()
-    names = [benchmark(name).name for name in args.benchmarks.split(",") if name]
-    if not names:
+    given = [name for name in args.benchmarks.split(",") if name]
+    if not given:
         raise ConfigError("no benchmark is named", expected="BENCHMARK[,BENCHMARK]", do="see `loupe evaluate list`")
-    roots = roots_of(args.root)
-    opened = [open_questions(name, roots, args.count) for name in names]  # wrong data before a model is loaded
+    suite = any(name in SUITES for name in given)
+    if args.limit is None and suite:
+        args.limit = LIMIT
+    roots, out = roots_of(args.root), args.out or _place(args.model)
+    opened = _open(names_of(given), roots, args, suite)  # wrong data before a model is loaded
+    if args.curve:
+        from loupe.cli.curve import curve
+
+        return curve(args, opened, roots, out)
     predictor = None if args.model in BASELINES else _model(args)
-    out = args.out or _place(args.model)
-    results = []
+    shelf, results, started = Shelf(), [], time.monotonic()
     for questions in opened:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
         print(f"{questions.benchmark.name}: {len(questions)} questions, {known}")
-        results += _measure(predictor, questions, roots, out, args)
-    _report(results, results[0].model, roots, out)
+        results += _measure(predictor, questions, roots, out, args, shelf)
+    _report(results, results[0].model, roots, out, time.monotonic() - started)
+
+
+def _open(names: list[str], roots, args: argparse.Namespace, suite: bool) -> list:
+    """Questions of every benchmark; of a suite those are left out, with a line, whose own folder is not given."""
+    from loupe.evals import benchmark, open_questions
+    from loupe.evals.miniature import OWN_ROOT
+
+    shelf, opened = Shelf(), []
+    for what in [benchmark(name) for name in names]:
+        if suite and OWN_ROOT.get(what.name) not in (None, *roots):
+            print(f"{what.name}: left out, it needs --root {OWN_ROOT[what.name]}=FOLDER")
+            continue
+        opened.append(open_questions(what, roots, args.count, shelf=shelf, most=args.limit))
+    return opened
 
 
 def _model(args: argparse.Namespace):
@@ -68,12 +101,12 @@ def _model(args: argparse.Namespace):
                 constrain=args.constrain)
 
 
-def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -> list:
+def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, shelf: Shelf) -> list:
     """Results of the model, then of the baselines; printed as one table."""
     from loupe.evals import evaluate, table
-    from loupe.predictors import BASELINES
+    from loupe.predictors import BASELINES, Blind
 
-    others = baselines(questions, roots)
+    others = baselines(questions, roots, shelf)
     if predictor is None and args.model not in others:
         raise ConfigError("this baseline cannot be measured here", got=args.model, where=questions.benchmark.name,
                           expected=", ".join(others) or "a model", do="fitted ones need the benchmark's train split")
@@ -81,37 +114,52 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace) -
     shown = [evaluate(first, questions, roots, out, limit=args.limit)]
     shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False)
               for name in BASELINES if name in others]
+    if predictor is not None and (args.blind or questions.benchmark.draw) and not questions.benchmark.form:
+        path = None if shown[0].path is None else shown[0].path.with_suffix(".blind.jsonl")
+        shown.append(evaluate(Blind(predictor), questions, roots, path, limit=args.limit))
     print("\n" + table(shown) + "\n")
     return shown
 
 
-def baselines(questions, roots) -> dict:
+def baselines(questions, roots, shelf: Shelf | None = None) -> dict:
     """Those that can answer this benchmark; fitted ones where its training split is there."""
     from loupe.evals import open_questions
     from loupe.predictors import baseline
-    from loupe.predictors.baselines import FITTED, FOR
+    from loupe.predictors.baselines import FITTED, FOR, SCENES
 
     what, made, train = questions.benchmark, {}, None
     for name in FOR.get(what.metric, ()):
+        if name in SCENES and not what.scene:
+            continue
         if name not in FITTED:
             made[name] = baseline(name)
         elif what.fit:
             try:
-                train = train or open_questions(what, roots, split=what.fit).samples
+                train = train or open_questions(what, roots, split=what.fit, shelf=shelf, most=FITTED_ON).samples
                 made[name] = baseline(name, train)
             except LoupeError as error:
                 print(f"{name} is left out: {error}")
     return made
 
 
-def _report(results: list, model: str, roots, out: Path) -> None:
-    from loupe.evals.page import write_page
+def _report(results: list, model: str, roots, out: Path, seconds: float) -> None:
+    from loupe.evals.page import section, table, write_page
     from loupe.evals.report import evaluation_page
+    from loupe.evals.suite import goals_plain, goals_table, scores_of, verdicts, write_scores
 
-    first = results[0]
+    first, found = results[0], verdicts(results, model)
+    before = []
+    if found:
+        print(goals_table(found) + "\n")
+        rows = [(v.goal.what, f"{v.figure.value:.1%}", f"{v.goal.must:.0%}",
+                 "-" if v.goal.aim is None else f"{v.goal.aim:.0%}", v.said) for v in found]
+        before = [section("Goals", table(rows, ("task", "reached", "must", "aim", "")))]
+    about = {"model": model, "seconds": round(seconds, 1), "goals": goals_plain(found)}
+    write_scores(scores_of(results, about), out / "scores.json")
     then = ("Score the kept answers again, without the model:", f"loupe score {first.path}")
-    page = write_page(evaluation_page(results, model, roots, then=then), out / "report.html")
-    print(f"answers in {out}, pictures in {page}; score them again without the model: loupe score {first.path}")
+    page = write_page(evaluation_page(results, model, roots, before=before, then=then), out / "report.html")
+    print(f"answers and scores.json in {out}, pictures in {page}; score them again without the model: "
+          f"loupe score {first.path}")
 
 
 def _place(model: str) -> Path:
@@ -121,8 +169,11 @@ def _place(model: str) -> Path:
 
 def _list() -> None:
     from loupe.evals import BENCHMARKS
+    from loupe.evals.suite import SUITES
     from loupe.evals.table import aligned
 
     rows = [("benchmark", "questions", "metric", "folder", "split", "task")]
     rows += [(b.name, str(b.count or "-"), b.metric, b.folder, b.split or "all", b.task) for b in BENCHMARKS.values()]
     print(aligned(rows))
+    for name, members in SUITES.items():
+        print(f"\n{name}: {', '.join(members)}")

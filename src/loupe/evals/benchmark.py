@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loupe.data.draw import place
 from loupe.errors import FileError, LoupeError, unknown_name
+from loupe.evals.asking import ask, order
+from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
+from loupe.evals.spec import Benchmark
 from loupe.plain import Roots
 from loupe.readers import reader
-from loupe.regions import Box
 from loupe.sample import Sample
-from loupe.tasks import task
+
+FIRST = 50  # questions of a drawn benchmark that are always made
 
 
 class CountError(LoupeError):
     """A benchmark has another number of questions than it must have."""
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Reader, task and metric as values; `count` is the published number of questions (None: not fixed).
-
-    fit: the split trivial baselines may be fitted on. least_area: only true boxes larger than this, in square pixels.
-    """
-
-    name: str
-    reader: str
-    folder: str
-    split: str
-    options: dict = field(default_factory=dict)
-    task: str = "grounding"
-    metric: str = "referring"
-    count: int | None = None
-    task_options: dict = field(default_factory=dict)
-    least_area: float = 0.0
-    fit: str | None = None
-
-    def spec(self) -> dict:
-        """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""
-        return {k: v for k, v in asdict(self).items() if k not in ("count", "fit")}
 
 
 def _refer(dataset: str, by: str, counts: Mapping[str, int | None]) -> list[Benchmark]:
@@ -69,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     _coco("position", "coarse-position", "boxes", task_options={"kinds": ["boxes"]}),
     Benchmark("refcoco-describe-val", "refer", "refer", "val", {"dataset": "refcoco", "by": "unc"},
               task="description", metric="words", task_options={"phrases": "refers"}),
+    *MINI,
 )}
 
 
@@ -93,26 +74,77 @@ class Questions:
 
     @property
     def hash(self) -> str:
-        return fingerprint(self.samples)
+        """Of a drawn benchmark, of which only as many questions may be made as are asked: of the first ones and of the
+        annotation files."""
+        if self.benchmark.draw is None:
+            return fingerprint(self.samples)
+        return hashlib.sha256(f"{fingerprint(self.samples[:FIRST])} {self.data_hash}".encode()).hexdigest()[:32]
 
     def __len__(self) -> int:
         return len(self.samples)
 
+    def some(self, limit: int | None = None) -> tuple[Sample, ...]:
+        """`limit` of them, a random choice that is always the same and part of every larger one; None: all."""
+        if limit is None or limit >= len(self.samples):
+            return self.samples
+        if self.benchmark.draw is not None:  # stand in a random order already
+            return self.samples[:limit]
+        return tuple(self.samples[k] for k in sorted(order(len(self.samples))[:limit]))
+
+
+class Shelf:
+    """Readers opened for several benchmarks, their records parsed once; the records of one split are kept at a time."""
+
+    def __init__(self):
+        self.key, self.records = "", None
+
+    def open(self, what: Benchmark, folder: Path):
+        key = json.dumps([what.reader, str(folder), what.split, what.options], sort_keys=True)
+        if key != self.key:
+            self.key, self.records = key, Kept(reader(what.reader)(folder, what.split, **what.options))
+        return self.records
+
+
+class Kept:
+    """A reader whose records stay in memory once they were asked for."""
+
+    def __init__(self, records):
+        self.reader, self.hash, self._known = records, records.hash, {}
+
+    @property
+    def problems(self):
+        return self.reader.problems
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, k: int):
+        if k not in self._known:
+            self._known[k] = self.reader[k]
+        return self._known[k]
+
 
 def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None = None,
-                   split: str | None = None) -> Questions:
+                   split: str | None = None, shelf: Shelf | None = None, most: int | None = None) -> Questions:
     """Reads a benchmark's questions and checks their number.
 
     count: None checks against counts.json of the root, else the published number; a number checks against that;
-    "any" checks nothing. `split` reads another split without a check (to fit a baseline on).
+    "any" checks nothing. `split` reads another split without a check (to fit a baseline on). most: so many questions
+    of a drawn benchmark will do. A shelf spares reading the same records for several benchmarks.
     """
     what = benchmark(named)
     if split is not None:
         what, count = replace(what, split=split, count=None), "any"
+    if most is not None and what.draw is not None:
+        known, what = what, replace(what, most=min(max(most, FIRST), what.most or most + FIRST))
+    else:
+        known = what
     folder = place(roots, what.folder)
-    records = reader(what.reader)(folder, what.split, **what.options)
-    asking = task(what.task, **what.task_options)
-    samples = tuple(s for record in records for s in asking.every(record) if _large(s, what.least_area))
+    if what.draw is None:
+        records = reader(what.reader)(folder, what.split, **what.options)
+    else:
+        records = (shelf or Shelf()).open(what, folder)
+    samples = tuple(ask(what, records))
     _unique(samples, folder)
     expected, source = _expected(what, roots, folder, count)
     if expected is not None and len(samples) != expected:
@@ -121,7 +153,7 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
                          + f"; pass --count {len(samples)} if these are the right files, or --count any")
     if not samples:
         raise CountError(f"{what.name} has no questions", got=0, expected="1 or more", where=folder, do=_why(records))
-    return Questions(what, samples, folder, expected, records.hash, tuple(sorted(records.problems.items())))
+    return Questions(known, samples, folder, expected, records.hash, tuple(sorted(records.problems.items())))
 
 
 def _expected(what: Benchmark, roots: Roots, folder: Path, count: int | str | None) -> tuple[int | None, str]:
@@ -152,11 +184,6 @@ def _counts(file: Path) -> dict:
 def _why(records) -> str:
     reasons = ", ".join(f"{number} x {reason}" for reason, number in sorted(records.problems.items()))
     return f"the reader left out or mended: {reasons}" if reasons else "check that the files are complete"
-
-
-def _large(sample: Sample, least: float) -> bool:
-    truth = sample.extra.get("truth")
-    return not least or (isinstance(truth, Box) and truth.area > least)
 
 
 def _unique(samples: tuple[Sample, ...], folder: Path) -> None:

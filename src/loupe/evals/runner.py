@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from loupe.errors import ConfigError
 from loupe.evals.benchmark import Benchmark, Questions, open_questions
-from loupe.evals.metrics import Scores, measure
+from loupe.evals.grid import asked
+from loupe.evals.metrics import Scores, by_kind, measure
 from loupe.evals.predictions import Prediction, Writer, prediction, read
 from loupe.plain import Roots
 from loupe.predictor import Predictor
@@ -28,10 +29,16 @@ class Result:
     predictions: tuple[Prediction, ...]
     of: int
     path: Path | None = None
+    balance: str = ""  # the key of the questions' extra by which they are scored apart, too
 
     @property
     def count(self) -> int:
         return len(self.predictions)
+
+    @property
+    def kinds(self) -> dict[str, Scores]:
+        """Scores of each kind of question, where there are kinds."""
+        return by_kind(self.metric, self.predictions, self.balance) if self.balance else {}
 
     def __getitem__(self, figure: str) -> float:
         return self.scores[figure]
@@ -48,13 +55,15 @@ def evaluate(predictor: Predictor, benchmark: str | Benchmark | Questions, root:
     """Answers every question once, in order, and scores the answers.
 
     out: folder for <benchmark>.jsonl, or the file itself; a file of the same model and questions is gone on with.
-    limit: only the first so many questions (a later run without it goes on). count: see `open_questions`.
+    limit: so many of the questions, a random choice that is always the same (a later run without it goes on).
+    count: see `open_questions`.
     """
-    questions = benchmark if isinstance(benchmark, Questions) else open_questions(benchmark, root, count)
+    questions = benchmark if isinstance(benchmark, Questions) else open_questions(
+        benchmark, root, count, most=limit)
     name = questions.benchmark.name
     if limit is not None and limit < 1:
         raise ConfigError("nothing to evaluate", got=f"limit {limit}", expected="1 or more")
-    samples = questions.samples[:limit]
+    samples, predictor = questions.some(limit), asked(predictor, questions.benchmark)
     bar = tqdm(total=len(samples), desc=f"{name}: {predictor.name}", unit="q", disable=None if progress else True)
     path = _file(out, name) if out is not None else None
     with bar:
@@ -66,7 +75,8 @@ def evaluate(predictor: Predictor, benchmark: str | Benchmark | Questions, root:
         else:
             predictions = _written(predictor, questions, samples, root, path, bar)
     metric = questions.benchmark.metric
-    return Result(name, predictor.name, metric, measure(metric, predictions), tuple(predictions), len(questions), path)
+    return Result(name, predictor.name, metric, measure(metric, predictions), tuple(predictions), len(questions), path,
+                  questions.benchmark.balance)
 
 
 def rescore(path: str | os.PathLike) -> Result:
@@ -75,7 +85,7 @@ def rescore(path: str | os.PathLike) -> Result:
     what = header["benchmark"]
     return Result(what["name"], header["model"].get("name", "model"), what["metric"],
                   measure(what["metric"], predictions), tuple(predictions), header.get("count", len(predictions)),
-                  Path(path))
+                  Path(path), what.get("balance", ""))
 
 
 def identity(predictor: Predictor) -> dict:

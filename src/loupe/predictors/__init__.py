@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loupe.errors import ConfigError, unknown_name
 from loupe.predictors.baselines import BASELINES, baseline
+from loupe.predictors.blind import Blind
 from loupe.shipped import MINI, folder, is_shipped
 
 
@@ -32,4 +33,4 @@ def load(name: str | os.PathLike, **options):
     raise unknown_name("model (no such folder either)", text, (MINI, *BASELINES))
 
 
-__all__ = ["BASELINES", "baseline", "load"]
+__all__ = ["BASELINES", "Blind", "baseline", "load"]

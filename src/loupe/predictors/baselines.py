@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -81,21 +82,68 @@ def mean_box(samples: Iterable[Sample]) -> FixedBox:
     return FixedBox("mean-box", tuple(float(v) for v in np.mean(seen, 0)))
 
 
+@dataclass(frozen=True)
+class Knowing:
+    """Says something about an object that the record names, without looking: a random one of the right class."""
+
+    name: str
+    say: Callable[[Sample, np.random.Generator], Answer]
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        for sample in samples:
+            yield self.say(sample, np.random.default_rng(zlib.crc32(sample.id.encode())))
+
+
+def random_object() -> Knowing:
+    """A random object of the class that is asked for, with its true box; of a class that is to be found everywhere as
+    many random objects of any class as there are."""
+    def say(sample: Sample, rng: np.random.Generator) -> Answer:
+        scene, truth = sample.extra["scene"]["objects"], sample.extra.get("truth")
+        if isinstance(truth, tuple):
+            chosen = rng.permutation(len(scene))[:len(truth)]
+            return Answer(tuple(Found(scene[int(k)]["place"]) for k in chosen)) if truth else Answer(("none",))
+        names = next((o["names"] for o in scene if o["id"] == sample.extra.get("object")), ())
+        same = [o for o in scene if set(o["names"]) & set(names)]
+        return Answer((Found(same[int(rng.integers(len(same)))]["place"]),)) if same else Answer(())
+    return Knowing("random-object", say)
+
+
+def class_name() -> Knowing:
+    """The right class, without a word on how it looks."""
+    def say(sample: Sample, rng: np.random.Generator) -> Answer:
+        known = {o["id"]: o["names"][0] for o in sample.extra["scene"]["objects"]}
+        text = known.get(sample.extra.get("object"), "")
+        return Answer((text,) if text else (), (), text)
+    return Knowing("class-name", say)
+
+
 def majority(samples: Iterable[Sample]) -> FixedText:
-    """The most frequent true text of training questions; of several, the first in order of letters."""
-    said = Counter(sample.extra["truth"] for sample in samples if isinstance(sample.extra.get("truth"), str))
+    """The most frequent true text of training questions; of several, the first in order of letters. A list of names is
+    a text; an empty list is "none"."""
+    said = Counter(text for sample in samples if (text := _text(sample.extra.get("truth"))))
     if not said:
         raise ConfigError("majority has nothing to be fitted on", got="no true text", expected="training questions")
     return FixedText("majority", min(said, key=lambda text: (-said[text], text)))
 
 
+def _text(truth) -> str:
+    if isinstance(truth, str):
+        return truth
+    if not isinstance(truth, (tuple, list)) or not all(isinstance(v, str) for v in truth):
+        return ""
+    return ", ".join(truth) or "none"
+
+
 BASELINES: dict[str, Callable] = {"whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box,
-                                  "majority": majority}
+                                  "majority": majority, "random-object": random_object, "class-name": class_name}
 FITTED = ("mean-box", "majority")  # need training questions
-FOR = {"referring": ("whole-image", "centre-box", "mean-box"), "numbers": ("majority",), "words": ("majority",)}
+SCENES = ("random-object", "class-name")  # need questions with their scene
+FOR = {"referring": ("whole-image", "centre-box", "mean-box", "random-object"), "numbers": ("majority",),
+       "words": ("majority", "class-name"), "boxes": ("random-object",), "sets": ("majority",),
+       "descriptions": ("majority", "class-name"), "relations": ("majority",), "answers": ("majority",)}
 
 
-def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox | FixedText:
+def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox | FixedText | Knowing:
     """The named baseline; those of FITTED need training questions."""
     if name not in BASELINES:
         raise unknown_name("baseline", name, BASELINES)

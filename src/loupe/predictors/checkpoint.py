@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from loupe.errors import CheckpointError, ConfigError, ImageError, LoupeError
@@ -15,6 +14,8 @@ from loupe.models.look import Limits, Look, answer
 from loupe.models.vlm import VLM
 from loupe.predictor import unanswered
 from loupe.sample import Answer, Sample
+
+STRETCH = 16  # times `rows`: the most questions on one look that are answered together
 
 
 class Model:
@@ -46,6 +47,10 @@ class Model:
         return {"weights": self.weights, "codec": spec.codec, "dialogue": spec.dialogue,
                 "answer": self.limits.answer, "constrain": self.limits.constrain}
 
+    def shortened(self, answer: int) -> Model:
+        """The same model with answers of at most so many tokens."""
+        return Model(self.vlm, self.name, replace(self.limits, answer=min(answer, self.limits.answer)), self.weights)
+
     def look(self, images, **limits) -> Look:
         """At one picture (path, bytes, Pillow image, array, Image) or a list of them."""
         many = images if isinstance(images, (list, tuple)) else [images]
@@ -53,8 +58,7 @@ class Model:
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         """One Answer each, in order. Pictures are looked at once per run of questions, several looks to a batch."""
-        samples = iter(samples)
-        while window := list(islice(samples, self.limits.rows)):
+        for window in _windows(samples, self.limits.rows):
             yield from self._window(window)
 
     def _window(self, samples: list[Sample]) -> list[Answer]:
@@ -105,6 +109,21 @@ class Model:
             return unanswered(ConfigError("question is too long", got=f"{length} tokens",
                                           expected=f"below {most}"), "question")
         return None
+
+
+def _windows(samples: Iterable[Sample], rows: int) -> Iterator[list[Sample]]:
+    """Runs of `rows` samples, to be looked at together; longer ones of the same pictures, to be looked at once."""
+    window: list[Sample] = []
+    one = True  # all of the window's pictures are the same
+    for sample in samples:
+        same = not window or (one and sample.images == window[0].images)
+        if len(window) >= (STRETCH * rows if same else rows):
+            yield window
+            window, same = [], True
+        window.append(sample)
+        one = same
+    if window:
+        yield window
 
 
 def _damage(images: tuple[Image, ...]) -> ImageError | None:

@@ -51,6 +51,13 @@ class Task:
         question = known[int(rng.integers(len(known)))].fill(**case.fields)
         return self._sample(record, case, (Turn("user", question), Turn("assistant", case.answer)))
 
+    def pose(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        """One question drawn as in training, worded and ended as those of `every`."""
+        case = self.choose(record, rng)
+        if case is None:
+            return None
+        return self._sample(record, case, (Turn("user", self.wordings(case.kind)[0].fill(**case.fields)),))
+
     def every(self, record: Record) -> list[Sample]:
         """All questions in the fixed wording, ending with the user's turn; the answer is in extra["truth"]."""
         return [self._sample(record, case, (Turn("user", self.wordings(case.kind)[0].fill(**case.fields)),))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from loupe.evals.metrics.interval import wilson
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A share in 0..1 of `count` questions, or the mean of a quantity (then without an interval)."""
+    """A share in 0..1 of `count` questions, or the mean of a quantity (then mostly without an interval)."""
 
     name: str
     value: float
@@ -56,6 +58,20 @@ def share(name: str, hits: Iterable[bool]) -> Figure:
 def mean(name: str, values: Iterable[float]) -> Figure:
     values = list(values)
     return Figure(name, sum(values) / len(values) if values else 0.0, count=len(values))
+
+
+def resampled(name: str, rows: Sequence[Sequence[float]], figure: Callable[..., float], count: int | None = None,
+              times: int = 400) -> Figure:
+    """figure(*sums of the columns of rows), a row per question; its interval is that of questions drawn again with
+    replacement (2.5 % and 97.5 % of `times` draws, always the same ones)."""
+    rows = np.asarray(rows, float)
+    if not len(rows):
+        return Figure(name, 0.0, 0.0, 1.0, 0)
+    drawn = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), times)  # [times, N]
+    low, high = np.quantile([figure(*sums) for sums in drawn @ rows], (0.025, 0.975))
+    value = figure(*rows.sum(0))
+    return Figure(name, float(value), float(min(low, value)), float(max(high, value)),
+                  len(rows) if count is None else count)
 
 
 def counted(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:

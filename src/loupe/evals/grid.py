@@ -1,0 +1,133 @@
+"""Whole masks and pictures from questions about the places of a grid: one sample in, grid x grid questions asked.
+
+Any predictor can be asked so; questions about one picture come one after another, so that they share its look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice, product
+
+import numpy as np
+
+from loupe.errors import ConfigError
+from loupe.evals.metrics.exact import tidy
+from loupe.evals.spec import Benchmark
+from loupe.image import downsampled
+from loupe.predictor import Predictor
+from loupe.record import Record
+from loupe.regions import Colour, Mask, Point
+from loupe.sample import Answer, Found, Problem, Sample, user
+from loupe.tasks import question
+from loupe.tasks.base import identity
+from loupe.world.noise import floor
+
+PATCHES = 8  # of a side; the patch mean is that of the patch a place lies in
+
+
+class Masks:
+    """Asks where the referent is, then of every place of the grid whether it lies on it."""
+
+    def __init__(self, predictor: Predictor, grid: int):
+        self.predictor, self.name, self.grid = predictor, predictor.name, grid
+
+    @property
+    def identity(self) -> dict:
+        return {**getattr(self.predictor, "identity", {}), "grid": self.grid}
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        samples = list(samples)
+        answers = iter(self.predictor.answer(q for s in samples for q in self._questions(s)))
+        for s in samples:
+            where, *said = islice(answers, 1 + self.grid ** 2)
+            yes = [_yes(a) for a in said]
+            inside = np.array([bool(y) for y in yes]).reshape(self.grid, self.grid)
+            width, height = s.images[0].size
+            rows, columns = (np.arange(n) * self.grid // n for n in (height, width))
+            mask = Mask.from_array(inside[rows[:, None], columns])
+            unread = sum(y is None for y in yes)
+            problems = (Problem("neither yes nor no", f"{unread} of {len(yes)} places", 0),) if unread else ()
+            yield Answer((*where.found[:1], Found(mask)), problems, f"{inside.sum()} of {len(yes)} places")
+
+    def _questions(self, s: Sample) -> Iterator[Sample]:
+        yield s
+        width, height = s.images[0].size
+        for k, point in enumerate(places(width, height, self.grid)):
+            turn = question("segmentation", phrase=s.extra["phrase"], region=point)
+            yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record)
+
+
+class Colours:
+    """Asks for the colour at every place of the grid."""
+
+    def __init__(self, predictor: Predictor, grid: int):
+        self.predictor, self.name, self.grid = predictor, predictor.name, grid
+
+    @property
+    def identity(self) -> dict:
+        return {**getattr(self.predictor, "identity", {}), "grid": self.grid}
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        samples = list(samples)
+        answers = iter(self.predictor.answer(q for s in samples for q in self._questions(s)))
+        for _ in samples:
+            said = list(islice(answers, self.grid ** 2))
+            colours = [next((p for p in a.parts if isinstance(p, Colour)), "") for a in said]
+            unread = colours.count("")
+            problems = (Problem("no colour", f"{unread} of {len(said)} places", 0),) if unread else ()
+            yield Answer(tuple(colours), problems)
+
+    def _questions(self, s: Sample) -> Iterator[Sample]:
+        (width, height), size = s.images[0].size, s.extra["size"]
+        at = [(v + 0.5) / size for v in pixels_of(self.grid, size)]
+        for k, (y, x) in enumerate(product(at, at)):
+            turn = question("reconstruction", region=Point(x * width, y * height))
+            yield Sample(s.images, (turn,), "reconstruction", f"{s.id}#{k}", s.record)
+
+
+FORMS = {"mask": Masks, "colours": Colours}
+
+
+def asked(predictor: Predictor, what: Benchmark) -> Predictor:
+    """The predictor as this benchmark asks it: short answers where they are bounded, a grid where it wants one."""
+    if what.answer is not None and hasattr(predictor, "shortened"):
+        predictor = predictor.shortened(what.answer)
+    if what.form and not getattr(predictor, "whole", False):
+        return FORMS[what.form](predictor, what.grid)
+    return predictor
+
+
+def places(width: int, height: int, grid: int) -> list[Point]:
+    """Centres of grid x grid cells, row by row."""
+    return [Point((i + 0.5) * width / grid, (j + 0.5) * height / grid) for j in range(grid) for i in range(grid)]
+
+
+def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") -> Sample:
+    """One question for the colours of grid x grid places of the picture squeezed to size x size.
+
+    Each place is the centre of a pixel of the small picture, in the middle of a cell of the grid.
+    """
+    if size % grid:
+        raise ConfigError("the grid does not fit the picture", got=f"{grid} places, {size} pixels",
+                          expected="a number that divides the pixels", where="grid")
+    small = downsampled(record.image, size, filter).astype(float)
+    at = pixels_of(grid, size)
+    truth = small[at[:, None], at]  # [grid, grid, 3]
+    patch = small.reshape(PATCHES, size // PATCHES, PATCHES, size // PATCHES, 3).mean((1, 3))
+    means = {"patch mean": patch[at[:, None] * PATCHES // size, at * PATCHES // size],
+             "image mean": small.mean((0, 1))}
+    extra = {name: float(np.abs(truth - mean).mean() / 255) for name, mean in means.items()}
+    extra |= {"noise floor": floor(record, size, filter), "size": size}
+    extra["truth"] = tuple(Colour(*(int(v) for v in c)) for c in truth.reshape(-1, 3))
+    return Sample((record.image,), (user(f"The colours of {grid} x {grid} places?"),), "reconstruction",
+                  identity(record, "reconstruction", f"grid:{grid}"), record.id, extra)
+
+
+def pixels_of(grid: int, size: int) -> np.ndarray:
+    """[grid] the columns (and rows) of a picture of `size` pixels a side that a grid asks for."""
+    return np.arange(grid) * size // grid + size // grid // 2
+
+
+def _yes(answer: Answer) -> bool | None:
+    word = tidy(answer.text).split(" ")[0].strip(",.!")
+    return {"yes": True, "no": False}.get(word)

@@ -1,0 +1,44 @@
+"""What a benchmark is: a frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "answer")  # said only where they are set
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Reader, task and metric as values; `count` is the published number of questions (None: not fixed).
+
+    fit: the split trivial baselines may be fitted on. least_area: only true boxes larger than this, in square pixels.
+    draw: so many questions of each picture, pictures in a fixed random order, `most` in all; None: every question.
+    balance: a key of the questions' extra ("truth": the true text) whose values are drawn equally often, and scored
+    one by one. expressions: only referring expressions of these kinds (Phrase.kind, put into extra["expression"]).
+    scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions.
+    answer: longest answer, tokens.
+    """
+
+    name: str
+    reader: str
+    folder: str
+    split: str
+    options: dict = field(default_factory=dict)
+    task: str = "grounding"
+    metric: str = "referring"
+    count: int | None = None
+    task_options: dict = field(default_factory=dict)
+    least_area: float = 0.0
+    fit: str | None = None
+    draw: int | None = None
+    most: int | None = None
+    balance: str = ""
+    expressions: tuple[str, ...] = ()
+    scene: bool = False
+    form: str = ""
+    grid: int = 0
+    answer: int | None = None
+
+    def spec(self) -> dict:
+        """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""
+        return {k: v for k, v in asdict(self).items() if k not in ("count", "fit") and (v or k not in LATER)}

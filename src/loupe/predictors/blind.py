@@ -1,0 +1,50 @@
+"""A model that is asked without being shown: what words alone give away. No torch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+
+from PIL import Image as Pillow
+
+from loupe.errors import ImageError
+from loupe.image import Image
+from loupe.predictor import Predictor, unanswered
+from loupe.sample import Answer, Sample
+
+GREY = (128, 128, 128)
+
+
+class Blind:
+    """The same model, each picture replaced by a grey one of its size."""
+
+    def __init__(self, predictor: Predictor):
+        self.predictor, self.name = predictor, f"{predictor.name}, blind"
+
+    @property
+    def identity(self) -> dict:
+        return {**getattr(self.predictor, "identity", {}), "blind": True}
+
+    def shortened(self, answer: int) -> Blind:
+        short = getattr(self.predictor, "shortened", None)
+        return Blind(short(answer)) if short else self
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        waiting: list[Sample | ImageError] = []
+        for sample in samples:
+            try:
+                waiting.append(replace(sample, images=tuple(grey(*image.size) for image in sample.images)))
+            except ImageError as error:
+                waiting.append(error)
+        answers = iter(self.predictor.answer([s for s in waiting if isinstance(s, Sample)]))
+        for s in waiting:
+            yield next(answers) if isinstance(s, Sample) else unanswered(s)
+
+
+@cache
+def grey(width: int, height: int) -> Image:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (width, height), GREY).save(buffer, "PNG")
+    return Image(data=buffer.getvalue())
