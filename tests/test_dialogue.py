@@ -227,3 +227,12 @@ def test_questions_are_token_prefixes_of_their_answers(name, make):
             assert whole[:len(before)] == before
             assert all(loss for _, loss in whole[len(before):]) and not any(loss for _, loss in before)
             assert whole[-1][0] == talk.stop
+
+
+def test_words_tied_to_a_region_are_said_once():
+    parts = ("A red star ", Regions((Box(0, 0, 50, 50),), "a red star"), " above ", Regions((Box(50, 50, 100, 100),)))
+    answer, square = Sample(ONE, (user("?"), Turn("assistant", parts))), frame("squash", 100, 100, 100)
+    said = [dialogue("mini").render(answer, codec(name), [square]).text().split("<|assistant|>")[1]
+            for name in ("pae", "xy")]
+    assert said == ["<p>a red star</p> {<0><0><50><50>} above {<50><50><100><100>}<|end|>",
+                    "A red star <x_0><y_0><x_50><y_50> above <x_50><y_50><x_100><y_100><|end|>"]

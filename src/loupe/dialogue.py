@@ -111,6 +111,8 @@ class Dialogue:
             elif isinstance(part, ImageMark):
                 out += [Segment(self.picture[0]), Segment(image=part.image), Segment(self.picture[1])]
             else:
+                if isinstance(part, Regions) and part.phrase and any(group.tied for group in codec.groups):
+                    _unsay(out, part.phrase)
                 out.append(Segment(around[0] + codec.text(part, _frame(part, frames)) + around[1]))
         return out
 
@@ -172,6 +174,13 @@ def _frame(part: Regions | Colour, frames: Sequence[Frame]) -> Frame | None:
         raise LoupeError("regions of one part lie on different pictures", got=sorted(images),
                          do="write them as separate parts, with words that say which picture")
     return frames[images.pop()] if images else None
+
+
+def _unsay(out: list[Segment], phrase: str) -> None:
+    """Words that stand right before their regions are not said twice where the codec writes them with the regions."""
+    said = out[-1].text.rstrip() if out and out[-1].image is None else ""
+    if said.lower().endswith(phrase.lower()):
+        out[-1] = Segment(said[:len(said) - len(phrase)])
 
 
 def _leading(sample: Sample) -> tuple[list[int], tuple[Turn, ...]]:

@@ -66,6 +66,25 @@ def test_description():
     assert {answer(s) for s in drawn("description")} == {("the left cup",), ("wood {brown} %s",)}
 
 
+def test_kinds_of_phrases(pictures):
+    kinds = [("attribute", True), ("relation", True), ("attribute", True), ("", True), ("attribute", False)]
+    record = kitchen(phrases=tuple(Phrase(f"cup {k}", CUP_LEFT, refers, "c1", f"p{k}", kind)
+                                   for k, (kind, refers) in enumerate(kinds)))
+    for name in ("grounding", "description"):
+        assert list(asked(name, record, kinds=["attribute"], phrases="refers")) == ["phrase:p0", "phrase:p2"]
+        assert list(asked(name, record, per_kind=1)) == ["phrase:p0", "phrase:p1", "phrase:p3"]
+        assert {s.id[-2:] for s in drawn(name, record, kinds=["relation", ""], per_kind=1)} == {"p1", "p3"}
+        assert [s.extra.get("kind") for s in asked(name, record).values()] == [
+            "attribute", "relation", "attribute", None, "attribute"]
+    assert asked("description", record, per_kind=1)["phrase:p0"].extra["references"] == tuple(
+        f"cup {k}" for k in range(5))
+    known = {p.kind for record in pictures for p in record.phrases if p.refers}
+    for record in pictures[:3]:
+        for kind in known:
+            texts = {s.extra["phrase"] for s in asked("grounding", record, phrases="refers", kinds=[kind]).values()}
+            assert texts == {p.text.rstrip(".") for p in record.phrases if p.kind == kind and p.refers}
+
+
 def test_relation():
     found = asked("relation")
     assert {k: s.extra["truth"] for k, s in found.items()} == {

@@ -12,7 +12,8 @@ from loupe.tasks.base import Case, pick
 from loupe.tasks.drawn import DrawnTask, check_some, shuffled
 from loupe.tasks.grammar import could_be
 from loupe.tasks.looks import look
-from loupe.tasks.presence import colours_but, meets
+from loupe.tasks.outlines import meets
+from loupe.tasks.presence import colours_but
 from loupe.tasks.statement import pairs
 from loupe.tasks.view import SIDES, View, view
 

@@ -14,6 +14,8 @@ ACROSS = 64  # places along a side at which an object is looked at
 CLEARLY = 2.0  # an object this many times larger may lie behind: what stands in front of it is meant
 CORNERS = 8  # of a polygon in a question
 
+Steps = tuple[int, int, int]  # first pixel, end, step: a row or column of places
+
 
 class Outlines:
     """Outlines are the annotated ones; an object without one is taken to fill its box."""
@@ -62,10 +64,11 @@ class Outlines:
     def free(self, rng: np.random.Generator) -> Point | None:
         """A place clearly on no object at all; None if there is none."""
         if self._free is None:
-            x, y, _ = self._grid(Box(0, 0, self.record.width, self.record.height))
-            empty = ~np.any([self.on(o, x, y) for o in self.record.objects], axis=0) if self.record.objects else x >= 0
-            empty = _inner(empty)
-            self._free = np.stack([x[empty], y[empty]], 1)
+            rows, columns = self._grid(Box(0, 0, self.record.width, self.record.height))
+            empty = np.ones((len(range(*rows)), len(range(*columns))), bool)
+            for o in self.record.objects:
+                empty &= ~self._at(o, rows, columns)
+            self._free = _listed(_inner(empty), rows, columns)
         return _one(self._free, rng)
 
     def polygon(self, o: Object) -> Polygon | None:
@@ -86,30 +89,35 @@ class Outlines:
         return simplified(ring) if len(ring) > 2 and o.box.area > 0 else None
 
     def _look(self, o: Object) -> np.ndarray:
-        x, y, step = self._grid(o.box)
-        mine = self.on(o, x, y)
+        rows, columns = self._grid(o.box)
+        mine = self._at(o, rows, columns)
         for other in self.record.objects:
-            if other is not o and _meet(o.box, other.box) and not self._behind(other, o):
-                mine = mine & ~self.on(other, x, y)
-        inner = _inner(mine, alone=True)
-        chosen = inner if inner.any() else mine
-        return np.stack([x[chosen], y[chosen]], 1)
+            if other is not o and meets(o.box, other.box) and not self._behind(other, o):
+                mine = mine & ~self._at(other, rows, columns)
+        inner = _inner(mine)
+        inner[:1] = inner[-1:] = False  # what lies beyond the box is not the object
+        inner[:, :1] = inner[:, -1:] = False
+        return _listed(inner if inner.any() else mine, rows, columns)
 
     def _behind(self, other: Object, o: Object) -> bool:
         """May the other one lie behind without being meant?"""
         return not other.crowd and size(other) >= CLEARLY * size(o) > 0
 
-    def _grid(self, box: Box) -> tuple[np.ndarray, np.ndarray, int]:
-        """Centres of the pixels inside a box, every one of them or fewer in large boxes: x, y [rows, columns], step."""
-        width, height = self.record.width, self.record.height
+    def _grid(self, box: Box) -> tuple[Steps, Steps]:
+        """The pixels with their centre inside a box, all of them or every so many in large boxes: rows, columns."""
         x1, y1 = max(0, math.ceil(box.x1 - 0.5)), max(0, math.ceil(box.y1 - 0.5))
-        x2, y2 = min(width, math.ceil(box.x2 - 0.5)), min(height, math.ceil(box.y2 - 0.5))
+        x2 = min(self.record.width, math.ceil(box.x2 - 0.5))
+        y2 = min(self.record.height, math.ceil(box.y2 - 0.5))
         step = max(1, -(-max(x2 - x1, y2 - y1) // ACROSS))
-        first = step // 2
-        xs, ys = np.arange(x1 + min(first, max(0, x2 - x1 - 1)), x2, step), np.arange(
-            y1 + min(first, max(0, y2 - y1 - 1)), y2, step)
-        x = np.broadcast_to(xs[None] + 0.5, (len(ys), len(xs)))
-        return x, np.broadcast_to(ys[:, None] + 0.5, x.shape), step
+        return ((y1 + min(step // 2, max(0, y2 - y1 - 1)), max(y1, y2), step),
+                (x1 + min(step // 2, max(0, x2 - x1 - 1)), max(x1, x2), step))
+
+    def _at(self, o: Object, rows: Steps, columns: Steps) -> np.ndarray:
+        """Which of these pixels lie on the object: boolean [rows, columns]."""
+        if isinstance(o.shape, Mask) and (o.shape.width, o.shape.height) == (self.record.width, self.record.height):
+            return self.array(o)[slice(*rows), slice(*columns)]
+        x, y = np.arange(*columns)[None] + 0.5, np.arange(*rows)[:, None] + 0.5
+        return self.on(o, *np.broadcast_arrays(x, y))
 
 
 def size(o: Object) -> float:
@@ -152,13 +160,24 @@ def _farthest(at: np.ndarray, a: int, b: int) -> tuple[float, int, int, int]:
     return float(gaps[k]), a + 1 + k, a, b
 
 
-def _inner(inside: np.ndarray, alone: bool = False) -> np.ndarray:
-    """Those whose four neighbours are inside too; `alone`: what lies outside the array is no neighbour to keep."""
-    padded = np.pad(inside, 1, constant_values=not alone)
-    return inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+def _inner(inside: np.ndarray) -> np.ndarray:
+    """Those whose neighbours to the four sides are inside too, as far as there are any."""
+    out = inside.copy()
+    out[1:] &= inside[:-1]
+    out[:-1] &= inside[1:]
+    out[:, 1:] &= inside[:, :-1]
+    out[:, :-1] &= inside[:, 1:]
+    return out
 
 
-def _meet(a: Box, b: Box) -> bool:
+def _listed(inside: np.ndarray, rows: Steps, columns: Steps) -> np.ndarray:
+    """[N, 2] centres (x, y) of the pixels that are True."""
+    at = np.argwhere(inside)
+    return np.stack([columns[0] + columns[2] * at[:, 1], rows[0] + rows[2] * at[:, 0]], 1) + 0.5
+
+
+def meets(a: Box, b: Box) -> bool:
+    """Do two boxes share more than an edge?"""
     return a.x1 < b.x2 and b.x1 < a.x2 and a.y1 < b.y2 and b.y1 < a.y2
 
 

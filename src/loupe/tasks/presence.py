@@ -12,6 +12,7 @@ from loupe.tasks.base import Case, pick
 from loupe.tasks.drawn import DrawnTask, check_some
 from loupe.tasks.grammar import article, could_be
 from loupe.tasks.looks import APART, looks
+from loupe.tasks.outlines import meets
 from loupe.tasks.view import View, view
 
 KINDS = ("name", "box")
@@ -63,8 +64,9 @@ class Presence(DrawnTask):
             return None
         first = rng.random() < self.hard
         for hard in (first, not first):
-            thing = self._wrong_colour(known, rng) if hard else article(pick(known.absent, rng) or "")
-            if thing:
+            name = self._wrong_colour(known, rng) if hard else pick(known.absent, rng)
+            if name:
+                thing = article(name)
                 return self._case("name", thing, None, "", "no", "colour" if hard else "absent")
         return None
 
@@ -76,7 +78,7 @@ class Presence(DrawnTask):
         if name is None or any(len(some) != 1 for some in colours):
             return ""
         colour = pick(colours_but(known.record, {some[0] for some in colours}), rng)
-        return article(f"{colour} {name}") if colour else ""
+        return f"{colour} {name}" if colour else ""
 
     def _no_box(self, known: View, rng: np.random.Generator) -> Case | None:
         o = pick(known.pointed, rng)
@@ -85,16 +87,14 @@ class Presence(DrawnTask):
         first = rng.random() < self.hard
         for hard in (first, not first):
             if not hard:
-                name = pick(self._elsewhere(known, o, known.absent), rng)
-                thing, why = article(name) if name else "", "absent"
+                name, why = pick(self._elsewhere(known, o, known.absent), rng), "absent"
             elif rng.random() < 0.5 and len(looks(o)["colour"]) == 1:
-                thing, why = self._recoloured(known, o, rng), "colour"
+                name, why = self._recoloured(known, o, rng), "colour"
             else:
                 others = dict.fromkeys(other.name for other in known.single if other is not o)
-                name = pick(self._elsewhere(known, o, list(others)), rng)
-                thing, why = article(name) if name else "", "elsewhere"
-            if thing:
-                return self._case("box", thing, o.box, o.id, "no", why)
+                name, why = pick(self._elsewhere(known, o, list(others)), rng), "elsewhere"
+            if name:
+                return self._case("box", article(name), o.box, o.id, "no", why)
         return None
 
     def _elsewhere(self, known: View, o: Object, names: list[str]) -> list[str]:
@@ -108,7 +108,7 @@ class Presence(DrawnTask):
         taken = {colour for other in known.record.objects for colour in looks(other)["colour"]
                  if other is o or (meets(other.box, o.box) and set(other.names) & set(o.names))}
         colour = pick(colours_but(known.record, taken), rng)
-        return article(f"{colour} {o.name}") if colour else ""
+        return f"{colour} {o.name}" if colour else ""
 
 
 def colours_but(record: Record, taken: set[str]) -> list[str]:
@@ -121,7 +121,3 @@ def colours_but(record: Record, taken: set[str]) -> list[str]:
         return []
     seen = {colour for o in record.objects for colour in looks(o)["colour"]} if record.exhaustive else set()
     return sorted((seen | set(APART)) - taken)
-
-
-def meets(a: Box, b: Box) -> bool:
-    return a.x1 < b.x2 and b.x1 < a.x2 and a.y1 < b.y2 and b.y1 < a.y2

@@ -12,7 +12,7 @@ from loupe.regions import Box, iou
 from loupe.tasks.base import pick, single
 from loupe.tasks.classes import absent, by_class
 from loupe.tasks.looks import looks
-from loupe.tasks.outlines import Outlines
+from loupe.tasks.outlines import Outlines, meets
 
 KEPT = 4
 SAME_PLACE = 0.7  # two boxes with this IoU cannot be told apart by pointing
@@ -48,8 +48,8 @@ class View:
     def alone(self, o: Object) -> bool:
         if o.id not in self._alone:
             self._alone[o.id] = o.box.area > 0 and not any(
-                other is not o and not set(o.names) & set(other.names) and iou(o.box, other.box) >= SAME_PLACE
-                for other in self.record.objects)
+                other is not o and meets(o.box, other.box) and iou(o.box, other.box) >= SAME_PLACE
+                and not set(o.names) & set(other.names) for other in self.record.objects)
         return self._alone[o.id]
 
     def nouns(self, o: Object) -> tuple[tuple[str, ...], ...]:
@@ -79,9 +79,10 @@ class View:
         return ()
 
     def side(self, a: Object, b: Object) -> str:
-        """"left of", "right of", "above" or "below", where a lies clearly so of b and in no other way; else ""."""
-        ways = [way for way, (axis, sign) in SIDES.items() if self.gap(a.box, b.box, axis, sign) >= self.margin]
-        return ways[0] if len(ways) == 1 else ""
+        """"left of", "right of", "above" or "below", where a lies clearly so of b and not at a slant; else ""."""
+        gaps = {way: self.gap(a.box, b.box, axis, sign) for way, (axis, sign) in SIDES.items()}
+        ways = [way for way, gap in gaps.items() if gap >= 0]
+        return ways[0] if len(ways) == 1 and gaps[ways[0]] >= self.margin else ""
 
     def sides(self, a: Object, b: Object) -> list[str]:
         """All of SIDES in which a lies clearly of b: none, one, or two at a slant."""
