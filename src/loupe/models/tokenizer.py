@@ -14,12 +14,16 @@ from loupe.models.bridge import place_code, sine
 from loupe.models.rows import AddedEmbedding, AddedHead, add_rows
 
 PAD = "<pad>"
+CAPITALS = r"[A-Z](?=[A-Z])|(?<=[A-Z])[A-Z]"  # every letter of two or more in a row
 TOKENIZER_HASH = "tokenizer_hash"  # setting in a language model's config.json: whose tokenizer it was trained with
 
 
 def train_tokenizer(texts: Iterable[str], size: int, tokens: Sequence[str] = ()):
-    """A byte-level BPE tokenizer of at most `size` entries, `tokens` among them; every text survives a round trip."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """A byte-level BPE tokenizer of at most `size` entries, `tokens` among them; every text survives a round trip.
+
+    Words in capitals are spelt letter by letter, as a reader of printed words sees them.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     special = list(dict.fromkeys([PAD, *tokens]))
@@ -27,7 +31,8 @@ def train_tokenizer(texts: Iterable[str], size: int, tokens: Sequence[str] = ())
     if size < least:
         raise ConfigError("vocabulary is too small", got=size, expected=f"at least {least} (256 bytes and every mark)")
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(CAPITALS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())

@@ -10,11 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from loupe.record import Object, Record
+from loupe.regions import Box, Point
 from loupe.sample import Part, Regions, Sample, Turn
 from loupe.tasks.base import Task, identity, single
 
-ASKED = (("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 1.0),
-         ("coarse-position", 1.0), ("counting", 1.0), ("detection", 1.0))
+ASKED = (  # what words and boxes can answer: nothing about colours of pixels or about outlines
+    ("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7), ("coarse-position", 1.0),
+    ("counting", 1.0), ("detection", 1.0), ("region", 1.5), ("presence", 0.7), ("statement", 0.7), ("choice", 0.5),
+    ("reading", 0.5), ("grounded-caption", 0.3), ("conversation", 0.5), ("caption", 0.2), ("question", 0.3))
+OPTIONS = {"relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0}, "region": {"forms": ("point", "box")}}
 REPEATS = 4  # times a task may come up with a question already asked
 
 
@@ -26,8 +30,9 @@ class Stated(Task):
     needs = frozenset({"objects"})
     placeholders = {"": ("scene",)}
     tasks: tuple[tuple[str, float], ...] = ASKED  # (name in TASKS, weight) of what is asked
-    options: dict = field(default_factory=dict, hash=False)  # {task name: {option: value}}
+    options: dict = field(default_factory=lambda: dict(OPTIONS), hash=False)  # {task name: {option: value}}
     turns: int = 8  # questions, at most
+    room: int = 220  # words and coordinates behind which nothing more is asked: scenes of about one length
     box_first: float = 0.5  # share of scenes that say each box before its name
 
     @cached_property
@@ -40,23 +45,23 @@ class Stated(Task):
         objects = single(record)
         if not objects:
             return None
-        asked = self._ask(record, rng)
-        if not asked:
-            return None
         known = self.wordings()
         wording = known[int(rng.integers(len(known)))]
         shuffled = [objects[k] for k in rng.permutation(len(objects))]
         scene = said(wording, described(record, shuffled, rng.random() < self.box_first))
+        asked = self._ask(record, rng, self.room - length(scene))
+        if not asked:
+            return None
         turns = [turn for sample in asked for turn in sample.turns]
         names = [name for s in asked for name in [_name(s)] * (len(s.turns) // 2)]
         key = f"{zlib.crc32('/'.join(s.id for s in asked).encode()):08x}"
         return self._scene(record, key, scene, turns, {"truth": asked[-1].extra["truth"], "asked": tuple(names)})
 
-    def _ask(self, record: Record, rng: np.random.Generator) -> list[Sample]:
-        """Different questions, by the tasks' weights."""
+    def _ask(self, record: Record, rng: np.random.Generator, room: int) -> list[Sample]:
+        """Different questions, by the tasks' weights; one at least."""
         samples: dict[str, Sample] = {}
         weights, repeats = np.array([weight for _, weight in self.tasks], float), Counter()
-        while len(samples) < self.turns and weights.any():
+        while len(samples) < self.turns and weights.any() and (room > 0 or not samples):
             sums = weights.cumsum()
             k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
             sample = self.asking[k](record, rng)
@@ -67,6 +72,7 @@ class Stated(Task):
                 weights[k] *= repeats[k] < REPEATS
             else:
                 samples[sample.id] = sample
+                room -= sum(length(turn.parts) + 1 for turn in sample.turns)
         return list(samples.values())
 
     def every(self, record: Record) -> list[Sample]:
@@ -117,6 +123,13 @@ def joined(parts) -> tuple[Part, ...]:
         elif part != "":
             out.append(part)
     return tuple(out)
+
+
+def length(parts: tuple[Part, ...]) -> int:
+    """Words and coordinates, about as many as a tokenizer of the world's words makes tokens."""
+    words = sum(len(part.split()) for part in parts if isinstance(part, str))
+    regions = [region for part in parts if isinstance(part, Regions) for region in part.regions]
+    return words + sum(5 if isinstance(r, Box) else 3 if isinstance(r, Point) else 20 for r in regions)
 
 
 def _name(sample: Sample) -> str:
