@@ -5,14 +5,17 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from layouts import coco, instances, llava, picture, refer, visual_genome, write
 
+from loupe import world
 from loupe.errors import ConfigError, FileError
 from loupe.image import Image
 from loupe.readers import READERS, reader
 from loupe.record import Record
+from loupe.writers.records import write_records
 
 
 def objects365(root):
@@ -29,6 +32,12 @@ def refer_json(root):
     return root
 
 
+def records(root):
+    made = [replace(r, source="records", split="val") for r in world.records(3, 0, "val", world="mini")]
+    write_records(made, root, "val")
+    return root
+
+
 ROOTS = {  # name -> (make a folder, split, its annotation files)
     "coco": (coco, "val2017", ["annotations/instances_val2017.json", "annotations/captions_val2017.json"]),
     "coco-captions": (coco, "val2017", ["annotations/captions_val2017.json"]),
@@ -36,6 +45,7 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "refer": (lambda root: refer(root / "refer"), "val", ["refcoco/refs(unc).p", "refcoco/instances.json"]),
     "refer-json": (refer_json, "val", ["refcoco_val.json"]),
     "visual-genome": (visual_genome, "", ["image_data.json", "objects.json", "relationships.json"]),
+    "records": (records, "val", ["val.jsonl"]),
     "llava": (llava, "", ["chat.json"]), "llava-captions": (llava, "", ["chat.json"])}
 
 
@@ -115,6 +125,8 @@ def test_a_file_without_entries_gives_no_records(made):
         (root / files[0]).write_bytes(b"\x80\x02].")  # an empty list
     for file in files:
         path = root / file
+        if path.suffix == ".jsonl":
+            path.write_text("\n")
         if path.suffix == ".json":
             data = json.loads(path.read_text())
             path.write_text(json.dumps({k: [] for k in data} if isinstance(data, dict) else []))

@@ -63,7 +63,7 @@ def test_masks_come_back_from_the_record(scenes):
 def test_masks_are_the_pixels_drawn(monkeypatch):
     """White things without rims on black ground: what is brighter than half is the thing."""
     monkeypatch.setattr(paint, "_tones", lambda rgb: np.full((3, 3), 255, np.float32))
-    monkeypatch.setattr(scene.paint, "ground", lambda w, h, rng, styles: np.zeros((h, w, 3), np.float32))
+    monkeypatch.setattr(scene.paint, "ground", lambda w, h, *rest: np.zeros((h, w, 3), np.float32))
     for index in range(60):
         made = world.make(6, index, objects=(1, 1))
         if any(thing.word for thing in made.things):

@@ -19,10 +19,8 @@ MARK = b'"picture": "'
 
 
 class Records(Reader):
-    """`Records(root, "train")`; lines are found by their place in the file and parsed when they are asked for.
-
-    A last line that a stop cut short is left out and counted; any other line that is no record is a FileError.
-    """
+    """`Records(root, "train")`; lines are found by their place in the file and parsed when they are asked for. Empty
+    lines are passed over; a line that is no record, or was cut short, is a FileError."""
 
     source = "records"
 
@@ -44,17 +42,19 @@ class Records(Reader):
                                                  desc=self.path.name, disable=None, leave=False) as bar:
             for line in file:
                 digest.update(line)
-                if not line.endswith(b"\n"):
-                    self.note("last line cut short", f"byte {at}")
-                elif self._has(self._names(line, at)):
+                if line.strip() and self._has(self._names(line, at)):
                     found.append((at, len(line)))
                 at += len(line)
                 bar.update(len(line))
+        if not at:
+            raise FileError("file is empty", got="0 bytes", expected="a record a line", where=self.path)
         self._digests[self.path.name] = digest.hexdigest()
         return np.array(found, np.int64).reshape(-1, 2)
 
     def _names(self, line: bytes, at: int) -> tuple[str, ...]:
         """The picture's path; it stands first in what loupe writes, anywhere in what others write."""
+        if not line.endswith(b"\n"):
+            self._parse(line, at)
         if line.startswith(b"{" + MARK):
             return (json.loads(line[len(MARK):line.index(b'"', len(MARK) + 1) + 1]),)
         return (self._parse(line, at)["picture"],)
