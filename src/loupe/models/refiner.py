@@ -6,6 +6,7 @@ box's expected quality and the mixture of shared masks that outlines the thing. 
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,9 +194,8 @@ def load_refiner(folder: str | Path, device: str = "cpu") -> Refiner:
 
 def save_refiner(model: Refiner, folder: str | Path) -> Path:
     """config.json and model.safetensors with float16 weights; the model itself stays as it is."""
-    weights = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
     with quiet():
-        model.save_pretrained(str(folder), state_dict=weights)
+        copy.deepcopy(model).to("cpu", torch.float16).save_pretrained(str(folder))
     return Path(folder)
 
 

@@ -16,7 +16,7 @@ MINI_REFINER = RefinerRecipe(
     name="mini-refiner",
     stages=(
         Stage("refine", Mixture((Source("world", "records", "records", "train", THINGS),)),
-              Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), epochs=None, steps=2000, batch=32, objective="refiner"),
+              Optim(2e-3, 0.02, warmup=0.05, betas=BETAS), epochs=None, steps=5000, batch=8, objective="refiner"),
     ),
     judged=Source("judged", "records", "records", "val", THINGS),
 )

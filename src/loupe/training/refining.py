@@ -23,7 +23,7 @@ from loupe.training.objective import Work
 from loupe.training.pretraining import ROOM, Drawn, Words, memory, owners_of, places_of
 
 TERMS = ("class", "attribute", "box", "quality", "mask", "tag")
-WEIGHTS = (1.0, 1.0, 2.0, 0.5, 2.0, 0.5)
+WEIGHTS = (1.0, 0.5, 2.0, 0.5, 2.0, 0.1)
 EACH = 24.0  # locations that one thing, or the tags of one picture, weigh as much as
 GROUND, UNKNOWN = -1, -2
 IGNORED = -100  # class of a location that teaches none
@@ -153,7 +153,7 @@ class Refining(nn.Module):
 
     def forward(self, scenes: Scenes) -> tuple[Tensor, Tensor]:
         sight = self.model(scenes.pixels)
-        tags = nn.functional.binary_cross_entropy_with_logits(sight.tags, scenes.tags, reduction="none").mean(-1).sum()
+        tags = nn.functional.binary_cross_entropy_with_logits(sight.tags, scenes.tags, reduction="sum")
         losses = (class_loss(sight, scenes), *thing_losses(sight, scenes), mask_loss(sight, scenes), tags)
         scale = (1.0, *[EACH] * (len(losses) - 1))
         total = sum(weight * each * loss for weight, each, loss in zip(WEIGHTS, scale, losses))
@@ -170,7 +170,8 @@ def class_loss(sight: Sight, scenes: Scenes) -> Tensor:
 
 
 def thing_losses(sight: Sight, scenes: Scenes) -> tuple[Tensor, Tensor, Tensor]:
-    """(attributes, box, quality), each summed over things and averaged over the locations of one."""
+    """(attributes, box, quality), each summed over things and averaged over the locations of one; attributes are summed
+    over words."""
     own = scenes.cell >= 0
     thing = scenes.cell[own]  # [L]
     share = 1.0 / torch.bincount(thing, minlength=len(scenes.kind)).clamp(min=1)[thing]
@@ -178,7 +179,7 @@ def thing_losses(sight: Sight, scenes: Scenes) -> tuple[Tensor, Tensor, Tensor]:
     known = ~wanted.isnan()
     traits = nn.functional.binary_cross_entropy_with_logits(sight.traits[own], wanted.nan_to_num(0.0),
                                                             reduction="none")
-    traits = (traits * known).sum(-1) / max(1, wanted.shape[-1])
+    traits = (traits * known).sum(-1)
     overlap, generalised = overlaps(sight.box[own], scenes.box[thing])
     quality = nn.functional.binary_cross_entropy_with_logits(sight.quality[own], overlap.detach(), reduction="none")
     return (share * traits).sum(), (share * (1 - generalised)).sum(), (share * quality).sum()
