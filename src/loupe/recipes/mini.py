@@ -66,9 +66,34 @@ MINI_TOWER = Recipe(  # loupe pretrain vision --dense --root DATA --out RUN; DAT
     vocabulary=1024,  # nothing is said here
     start=BEGIN,
     stages=(Stage("see", Mixture((Source("world", "records", "records", "train", (("detection", 1.0),)),)),
-                  Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=15_000, batch=16,
+                  Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=12_000, batch=16,
                   precision="float32", objective="dense"),),
     part="vision",
+)
+
+UNSAID = (("size", "medium"), ("texture", "plain"))  # what the world leaves out
+EVERYTHING = Source(
+    "world", "records", "records", "train",
+    tasks=(("grounding", 3.0), ("description", 1.2), ("relation", 1.0), ("relation-objects", 0.4),
+           ("coarse-position", 1.2), ("counting", 1.2), ("detection", 1.2), ("region", 2.0), ("presence", 0.8),
+           ("statement", 0.6), ("choice", 0.6), ("reading", 0.8), ("reconstruction", 1.0), ("segmentation", 1.2),
+           ("grounded-caption", 0.4), ("conversation", 0.5), ("question", 0.5), ("caption", 0.1)),
+    task_options={
+        "grounding": {"phrases": "refers"},
+        "description": {"phrases": "refers", "kinds": ("attribute", "order")},  # the shortest words that fit one thing
+        "relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0, "order": "left"},
+        "coarse-position": {"order": "left", "phrases": "refers"}, "detection": {"order": "left"},
+        "region": {"unsaid": UNSAID}, "conversation": {"unsaid": UNSAID}, "segmentation": {"phrases": "refers"},
+    })
+MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
+    name="mini",
+    model=replace(SMALL, vision=replace(SMALL.vision, checkpoint="loupe/tower", config=None),
+                  language=replace(SMALL.language, checkpoint="loupe/language", config=None)),
+    start=BEGIN,
+    stages=(
+        Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.25)),
+              Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), WORDS, epochs=None, steps=9000, batch=128),
+    ),
 )
 
 PHOTOS = (
