@@ -126,6 +126,12 @@ def test_pictures_that_do_not_decode_give_way():
     assert all(list(made)) and made.drops["a: picture does not decode"] >= 4
 
 
+def test_a_task_that_cannot_look_gives_way_too():
+    bad = replace(kitchen(), image=Image(data=b"no picture"), id="bad")
+    made = groups([(source(tasks=(("reconstruction", 1.0), ("counting", 1.0))), [kitchen(), bad])], epochs=6)
+    assert all({s.record for s in group} == {"7"} for group in made) and made.drops["a: picture does not decode"] >= 1
+
+
 def test_nothing_to_ask_at_all_is_an_error_that_names_the_needs():
     made = groups([(source(tasks=(("question", 1.0),)), many(3))])
     with pytest.raises(ConfigError, match="no task finds anything to ask.*question: questions.*source a"):

@@ -18,7 +18,7 @@ def fits(o: Object, thing: str) -> bool:
 
 
 def test_answers_are_true(pictures):
-    said = Counter()
+    said, lengths = Counter(), Counter()
     for k, record in enumerate(pictures):
         for seed in range(12):
             s = task("presence")(record, np.random.default_rng([k, seed]))
@@ -31,11 +31,15 @@ def test_answers_are_true(pictures):
                 there = fits(o, thing)
             assert answer(s) == ("yes" if there else "no",)
             said[kind, answer(s)[0], s.extra.get("why", "")] += 1
+            lengths[kind, answer(s)[0], len(thing.split())] += 1
     for kind in ("name", "box"):
         yes = said[kind, "yes", ""]
         no = sum(n for (k, truth, _), n in said.items() if k == kind and truth == "no")
         assert 0.4 < yes / (yes + no) < 0.6
         assert 0.3 < said[kind, "no", "absent"] / no < 0.7 and said[kind, "no", "colour"] > 5
+        for words in (2, 3, 4):  # how much is said of the thing does not tell the answer
+            counts = lengths[kind, "yes", words], lengths[kind, "no", words]
+            assert max(counts) < 2 * min(counts) + 12, (kind, words, counts)
     assert said["box", "no", "elsewhere"] > 5
 
 
@@ -64,4 +68,4 @@ def test_a_wrong_colour_needs_all_colours_of_the_class():
 def test_fixed_wording():
     samples = task("presence", each=3).every(kitchen())
     assert samples[0].turns == (user(f"Is there {samples[0].extra['thing']} in the picture?"),)
-    assert len(samples) == 6 and samples == task("presence", each=3).every(kitchen())
+    assert 4 <= len(samples) <= 6 and samples == task("presence", each=3).every(kitchen())

@@ -10,10 +10,8 @@ from loupe.record import Object, Record
 from loupe.sample import Regions
 from loupe.tasks.base import Case, pick
 from loupe.tasks.drawn import DrawnTask, check_some, shuffled
-from loupe.tasks.grammar import could_be
 from loupe.tasks.looks import look
-from loupe.tasks.outlines import meets
-from loupe.tasks.presence import colours_but
+from loupe.tasks.presence import colours_but, elsewhere
 from loupe.tasks.statement import pairs
 from loupe.tasks.view import SIDES, View, view
 
@@ -78,10 +76,5 @@ class Choice(DrawnTask):
 
 
 def other_names(known: View, o: Object) -> list[str]:
-    """Names this object does not go by: those of the picture and those looked for, with none that overlaps it."""
-    here = {name for other in known.record.objects if other is o or meets(other.box, o.box) for name in other.names}
-    if known.record.exhaustive:
-        pool = dict.fromkeys([*known.classes, *known.record.vocabulary])
-        return [name for name in pool if name not in here]
-    pool = dict.fromkeys(other.name for other in known.single)
-    return [name for name in pool if not any(could_be(name, other) for other in here)]
+    """Names this object does not go by, nor anything that overlaps it: of the picture, and those looked for."""
+    return elsewhere(known, o, list(dict.fromkeys([*(other.name for other in known.single), *known.absent])))

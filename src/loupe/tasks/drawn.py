@@ -63,9 +63,8 @@ class DrawnTask(Task):
             rng, found = fixed(record, self.name, kind), {}
             for _ in range(TRIES * self.each):
                 case = self.draw(record, rng, kind)
-                if case is None:
-                    break
-                found.setdefault(case.key, case)
+                if case is not None:
+                    found.setdefault(case.key, case)
                 if len(found) == self.each:
                     break
             yield from found.values()

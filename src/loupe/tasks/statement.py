@@ -19,7 +19,7 @@ from loupe.tasks.view import SIDES, SPOKEN, View, view
 
 KINDS = ("attribute", "relation", "position", "count")
 CONTRASTS = {"size": (("small", "large"), ("little", "big"), ("tall", "short"), ("long", "short")),
-             "texture": (("striped", "dotted"), ("striped", "plain"), ("wooden", "metal"), ("checked", "dotted"))}
+             "texture": (("striped", "dotted"), ("wooden", "metal"), ("checked", "dotted"))}
 
 
 @dataclass(frozen=True, kw_only=True)
