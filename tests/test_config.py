@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loupe.config import change, differences, from_json, to_json
+from loupe.config import change, differences, from_json, overrides, to_json
 from loupe.errors import ConfigError
 
 
@@ -120,6 +120,20 @@ def test_differences_name_paths():
     changed = change(change(Whole(), "parts.second.pace.lr=2"), "config.heads=2")
     assert differences(Whole(), changed) == ("parts.second.pace.lr (0.001 -> 2.0)", "config.heads (absent -> 2)")
     assert differences(Whole(), Whole()) == ()
+
+
+def test_overrides_lead_from_one_value_to_another():
+    changed = Whole()
+    for text in ("parts.second.pace.lr=2", "parts.first.pace.clip=none", "config.heads=2"):
+        changed = change(changed, text)
+    said = overrides(Whole(), changed)
+    assert set(said) == {"parts.second.pace.lr=2.0", "parts.first.pace.clip=none", "config.heads=2"}
+    again = Whole()
+    for text in said:
+        again = change(again, text)
+    assert again == changed and overrides(changed, changed) == ()
+    with pytest.raises(ConfigError, match="no path=value changes"):
+        overrides(Whole(), Whole(parts=Whole().parts[:1]))
 
 
 def test_free_dictionaries_keep_what_json_can_say():

@@ -74,6 +74,29 @@ def differences(old, new) -> tuple[str, ...]:
                  if p not in before or p not in after or before[p] != after[p])
 
 
+def overrides(old, new) -> tuple[str, ...]:
+    """The changes `path=text` that make `new` out of `old`; ConfigError where none do."""
+    before, after = dict(_flat(to_json(old))), dict(_flat(to_json(new)))
+    said = tuple(f"{path}={_spoken(value)}" for path, value in after.items()
+                 if path not in before or before[path] != value)
+    made = old
+    try:
+        for text in said:
+            made = change(made, text)
+    except ConfigError:
+        made = None
+    if made != new:
+        raise ConfigError("no path=value changes make one setting out of the other",
+                          got="; ".join(differences(old, new)[:4]), do="write the new one as a value of its own")
+    return said
+
+
+def _spoken(value) -> str:
+    if value is None:
+        return NOTHING[0]
+    return value if isinstance(value, str) and value else json.dumps(value)
+
+
 def _flat(data, path=""):
     if isinstance(data, dict) and data:
         for key, item in data.items():

@@ -5,7 +5,9 @@ A part stands in specs, recipes and checkpoints by its name, never by the folder
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 
 from loupe.errors import CheckpointError, unknown_name
@@ -36,6 +38,27 @@ def home() -> Path:
         raise CheckpointError("loupe runs from an archive", got=place, expected="a folder of files",
                               do="install its wheel with pip, which unpacks it")
     return place
+
+
+def header(path: Path) -> dict[str, dict]:
+    """Name -> {"dtype", "shape"} of every tensor in a safetensors file; CheckpointError for a file cut short."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            tensors = json.loads(file.read(length))
+        except ValueError:
+            tensors = {}
+    tensors.pop("__metadata__", None)
+    end = 8 + length + max((each["data_offsets"][1] for each in tensors.values()), default=-1)
+    if end != path.stat().st_size:
+        raise CheckpointError("weights are damaged", got=f"{path.stat().st_size} bytes", where=path,
+                              expected=f"{end} bytes" if tensors else "a list of tensors", do="fetch this file again")
+    return tensors
+
+
+def parameters(path: Path) -> int:
+    """Numbers in a safetensors file."""
+    return sum(prod(each["shape"]) for each in header(path).values())
 
 
 def folder(name: str) -> Path:

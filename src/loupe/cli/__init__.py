@@ -21,6 +21,7 @@ VERBS = {
     "evaluate": "loupe.cli.evaluate",
     "score": "loupe.cli.score",
     "chat": "loupe.cli.chat",
+    "ship": "loupe.cli.ship",
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
@@ -28,6 +29,7 @@ GROUPS = {
     "train": ("pretrain", "train"),
     "measure": ("evaluate", "score"),
     "talk": ("chat",),
+    "maintain": ("ship",),
 }
 WRONG_INPUT, STOPPED = 2, 130
 

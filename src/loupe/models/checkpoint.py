@@ -252,9 +252,12 @@ def _same(got: Iterable[str], expected: Iterable[str], whose: str, path: Path) -
             raise CheckpointError(f"tensors do not fit {whose}", got=f"{len(names)} {word}, first {first}", where=path)
 
 
-def write_folder(folder: Path, write: Callable[[Path], None], *also: type[Exception]) -> Path:
-    """Run `write` on a fresh folder and put it in place of `folder` in one step; nothing is left behind on failure."""
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+def write_folder(folder: Path, write: Callable[[Path], None], *also: type[Exception], mark: str = MANIFEST) -> Path:
+    """Run `write` on a fresh folder and put it in place of `folder` in one step; nothing is left behind on failure.
+
+    mark: the file that tells a folder which may be replaced.
+    """
+    if folder.exists() and not (folder / mark).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileError("will not replace something that is no checkpoint", where=folder, do="name another folder")
     fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
     stale = folder.parent / f".{folder.name}.old-{os.getpid()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from loupe import config
 from loupe.errors import ConfigError, FileError
 from loupe.training.state import cannot_write
+from loupe.world.layout import SETTINGS
 
 PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
 
@@ -37,6 +39,12 @@ def origin() -> dict:
     """Versions and the commit, for the manifest."""
     return {"versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
             "commit": _commit()}
+
+
+def worlds(roots) -> dict[str, dict]:
+    """Settings of the worlds among a run's roots, by the root's name, "" for the folder of all sources."""
+    named = roots if isinstance(roots, Mapping) else {"": roots} if roots else {}
+    return {name: read(Path(root) / SETTINGS) for name, root in named.items() if (Path(root) / SETTINGS).is_file()}
 
 
 def _version(name: str) -> str:

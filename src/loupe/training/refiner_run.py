@@ -30,7 +30,7 @@ from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
 from loupe.training import journal, state
-from loupe.training.folder import claim, origin, read, write
+from loupe.training.folder import claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import SCANNED, Records
@@ -104,7 +104,7 @@ def _run(recipe: RefinerRecipe, folder: Path, roots: Roots, accelerator: Acceler
     if at is not None:
         state.restore(at, nn.Module(), objective, adam)
     facts = {"recipe": recipe.name, **origin(), "device": str(accelerator.device),
-             "processes": accelerator.num_processes, "data": records.hashes}
+             "processes": accelerator.num_processes, "data": records.hashes, "worlds": worlds(roots)}
     main = accelerator.is_main_process
     if main:
         write(folder / "manifest.json", facts)

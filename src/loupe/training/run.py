@@ -23,7 +23,7 @@ from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.training import journal, state
 from loupe.training.exam import sit
-from loupe.training.folder import claim, origin, read, write
+from loupe.training.folder import claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
@@ -191,7 +191,8 @@ class Trainer:
             write(self.folder / "manifest.json", {
                 "recipe": self.recipe.name, "codec": encoder.codec.name, "dialogue": encoder.dialogue.name,
                 **origin(), "device": str(self.accelerator.device),
-                "processes": self.accelerator.num_processes, "data": self.materials.hashes, **more})
+                "processes": self.accelerator.num_processes, "data": self.materials.hashes,
+                "worlds": worlds(self.materials.roots), **more})
 
     def _finish(self, progress: Progress, objective: torch.nn.Module) -> None:
         drops = {**self.materials.drops, **progress.drops}

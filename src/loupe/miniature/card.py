@@ -1,0 +1,212 @@
+"""The model card of a shipped part: README.md, its figures taken from the run and from files of scores."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from loupe.evals.suite import SUITES
+
+SECTIONS = ("Data", "Steps", "Command", "Seed", "Scores", "Limits", "Licence")
+WORLD_DEFAULTS = {"oddities": 0.02}
+LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from are drawn by loupe; no data or weights "
+           "of anybody else are in it.")
+ONE_SEED = ("One run. Intervals are 95 % over questions; they do not say how much another seed would differ.")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is said of every build of a part."""
+
+    inside: str  # folder of a run that holds it
+    verb: str  # that trains it
+    what: str
+    use: str
+    limits: str
+
+
+WORLD_ONLY = ("It knows the miniature world and nothing else: drawn shapes, persons and signs on pictures of 96 pixels,"
+              " their colours, sizes, textures and words. On photos it is a start for training, not a model. ")
+KINDS: dict[str, Kind] = {
+    "loupe/vision": Kind("vision", "pretrain vision", "A small CLIPModel: which caption belongs to which picture.",
+                         'VisionSpec("loupe/vision")', WORLD_ONLY + "Contrastive training keeps what tells captions "
+                         "apart; places and exact colours are said better by loupe/tower."),
+    "loupe/tower": Kind("vision", "pretrain vision --dense", "A small CLIPVisionModel, supervised patch by patch: "
+                        "whose the patch is, of what kind, where that thing ends.", 'VisionSpec("loupe/tower", '
+                        'layer=-1, size=96)', WORLD_ONLY + "It has no text side."),
+    "loupe/language": Kind("language", "pretrain language", "A small causal language model with tokenizer and chat "
+                           "template: captions, questions and dialogues about scenes said in words.",
+                           'LanguageSpec("loupe/language")', WORLD_ONLY + "It has read no other text and cannot talk "
+                           "about anything else."),
+    "loupe/refiner": Kind("refiner", "pretrain refiner", "A small detector: tags, boxes, masks, attributes and a "
+                          "feature per thing.", 'loupe.models.refiner.load_refiner("loupe/refiner")', WORLD_ONLY),
+    "mini": Kind("model", "train", "The tuned miniature: a vision-language model that points, describes, counts, "
+                 "relates, reads and talks.", 'loupe.load("mini")', WORLD_ONLY + "It knows the wordings of the tasks "
+                 "it was trained on; other words for the same question may be misread."),
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card says about one build."""
+
+    name: str
+    parameters: int
+    size: int  # bytes of the weights
+    recipe: Mapping  # as JSON
+    changes: Sequence[str]  # that make the recipe out of the one in this version
+    manifest: Mapping  # of the run
+    last: Mapping[str, Mapping]  # last line of metrics, by stage
+    worlds: Mapping[str, Mapping]  # settings by root
+    scores: Sequence[Mapping]  # scores.json, as `loupe evaluate` writes it
+    rebuilt: Mapping  # manifest of a second run, or {}
+    rebuilt_scores: Sequence[Mapping]
+    check: str  # how half precision compares
+
+
+def card(facts: Facts) -> str:
+    """The whole text; `SECTIONS` are its headings."""
+    kind = KINDS[facts.name]
+    bodies = (_data(facts), _steps(facts), _command(facts), _seed(facts), _scores(facts), _limits(facts), LICENCE)
+    head = (f"# {facts.name}\n{kind.what} {facts.parameters / 1e6:.2f} million parameters, float16, "
+            f"{facts.size / 1e6:.1f} MB. Use: `{kind.use}`.\n")
+    return head + "".join(f"\n## {name}\n{body.rstrip()}\n" for name, body in zip(SECTIONS, bodies))
+
+
+def _data(facts: Facts) -> str:
+    lines = [f"- the world `{w['world']}`, {w['images']:,} pictures to train on and {w['val']:,} held out, seed "
+             f"{w['seed']}, {w['size']} pixels, layout release {w['release']}" for w in facts.worlds.values()]
+    hashes = facts.manifest.get("data", {})
+    for stage in facts.recipe["stages"]:
+        for source in stage["mixture"]["sources"]:
+            tasks = ", ".join(name for name, _ in source["tasks"])
+            known = f" (annotations {hashes[source['name']][:16]})" if hashes.get(source["name"]) else ""
+            lines.append(f"- stage {stage['name']}: `{source['reader']}` {source['split'] or 'all'}{known}: {tasks}")
+    for reason, count in sorted(facts.manifest.get("drops", {}).items()):
+        lines.append(f"- left out: {count:,} x {reason}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _steps(facts: Facts) -> str:
+    lines = []
+    for stage in facts.recipe["stages"]:
+        optim, last = stage["optim"], facts.last.get(stage["name"], {})
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in last.get("losses", {}).items())
+        done = f"{last['step']:,} updates; loss {last['loss']:.3f} at the end ({losses})" if last else "not run"
+        lines.append(f"- {stage['name']} ({stage['objective']}), batch {stage['batch']}, AdamW {optim['lr']:g}, "
+                     f"{optim['schedule']}, {stage['precision']}: {done}")
+    made, versions = facts.manifest, facts.manifest.get("versions", {})
+    pairs = f" and {made['pairs']:,} questions" if made.get("pairs") else ""
+    lines.append(f"- in all {made.get('images', 0):,} pictures{pairs} in {made.get('seconds', 0) / 60:.0f} minutes on "
+                 f"`{made.get('device')}`, {made.get('processes', 1)} process(es)")
+    lines.append(f"- loupe {versions.get('loupe')} at commit {str(made.get('commit'))[:12]}, PyTorch "
+                 f"{versions.get('torch')}, transformers {versions.get('transformers')}")
+    return "\n".join(lines)
+
+
+def _command(facts: Facts) -> str:
+    kind = KINDS[facts.name]
+    lines = [world_command(_folder(name), settings) for name, settings in facts.worlds.items()]
+    roots = " ".join(f"--root {name + '=' if name else ''}{_folder(name)}" for name in facts.worlds) or "--root DATA"
+    verb = kind.verb if kind.verb != "train" else f"train {facts.recipe['name']}"
+    changes = "".join(f" {shlex.quote(change)}" for change in facts.changes)
+    lines.append(f"loupe {verb}{changes} {roots} --out RUN")
+    for scores in facts.scores:
+        lines.append(f"loupe evaluate RUN {benchmarks(scores)} --root JUDGED --out SCORES")
+    kept = " --scores SCORES/scores.json" if facts.scores else ""
+    return "```bash\n" + "\n".join((*lines, f"loupe ship RUN {facts.name} {roots}{kept}")) + "\n```"
+
+
+def _folder(root: str) -> str:
+    return f"DATA-{root}" if root else "DATA"
+
+
+def world_command(folder: str, settings: Mapping) -> str:
+    said = "".join(f" --{name} {settings[name]}" for name, usual in WORLD_DEFAULTS.items() if settings[name] != usual)
+    return (f"loupe world {folder} --world {settings['world']} --images {settings['images']} --val {settings['val']} "
+            f"--seed {settings['seed']} --size {settings['size']}{said}")
+
+
+def benchmarks(scores: Mapping) -> str:
+    """The suite that has them all, or their names."""
+    names = list(dict.fromkeys(result["benchmark"] for result in scores["results"]))
+    fitting = [suite for suite, members in SUITES.items() if set(names) <= set(members)]
+    whole = min(fitting, key=lambda suite: len(SUITES[suite]), default=None)
+    return whole if whole and len(names) > 1 else ",".join(names)
+
+
+def _seed(facts: Facts) -> str:
+    again = facts.rebuilt
+    other = f" A second run, from seed {again['seed']}, stands beside it in the scores." if again else f" {ONE_SEED}"
+    return f"{facts.recipe['seed']}.{other}"
+
+
+def _scores(facts: Facts) -> str:
+    parts = [f"Half precision: {facts.check}."]
+    exam = facts.manifest.get("scores") or {}
+    if exam:
+        parts.append("At the end of the run, on pictures it was not trained on:\n\n"
+                     + _nested(exam, (facts.rebuilt or {}).get("scores") or {}))
+    for k, scores in enumerate(facts.scores):
+        again = facts.rebuilt_scores[k] if k < len(facts.rebuilt_scores) else None
+        parts.append(f"`{benchmarks(scores)}`, beside what stands for no skill:\n\n" + _results(scores, again))
+    return "\n\n".join(parts)
+
+
+def _nested(exam: Mapping, again: Mapping) -> str:
+    """Figures, or named groups of figures, as the run wrote them."""
+    rows = []
+    for name, value in exam.items():
+        other = again.get(name)
+        for key, figure in value.items() if isinstance(value, Mapping) else (("", value),):
+            second = other.get(key) if isinstance(other, Mapping) else other
+            rows.append((f"{name} {key}".strip(), _number(figure), *([_number(second)] if again else [])))
+    return _table(("figure", "reached", *(["second run"] if again else [])), rows)
+
+
+def _results(scores: Mapping, again: Mapping | None) -> str:
+    """Every figure of the model with its interval, and the same figure of what was measured beside it."""
+    own = own_results(scores)
+    others = [r for r in scores["results"] if r not in own.values()]
+    second = own_results(again) if again else {}
+    rows = []
+    for name, result in own.items():
+        beside = [r for r in others if r["benchmark"] == name]
+        for figure, value in result["figures"].items():
+            near = ", ".join(f"{r['model']} {_share(r['figures'][figure], False)}" for r in beside
+                             if r["figures"].get(figure, {}).get("count"))
+            other = second.get(name, {}).get("figures", {}).get(figure)
+            rows.append((name, figure, _share(value), f"{value['count']:,}", near or "-",
+                         *([_share(other) if other else "-"] if again else [])))
+    return _table(("benchmark", "figure", "reached", "N", "beside it", *(["second run"] if again else [])), rows)
+
+
+def own_results(scores: Mapping) -> dict[str, Mapping]:
+    """The first result of each benchmark: the model's, which is measured first."""
+    own: dict[str, Mapping] = {}
+    for result in scores["results"]:
+        own.setdefault(result["benchmark"], result)
+    return own
+
+
+def _limits(facts: Facts) -> str:
+    missed = [f"- {goal['what']}: {100 * goal['reached']:.1f} %, goal {100 * goal['must']:.0f} %"
+              for scores in facts.scores for goal in scores.get("goals", ()) if goal["said"] == "missed"]
+    text = KINDS[facts.name].limits
+    return text + ("\n\nGoals it misses:\n\n" + "\n".join(missed) if missed else "")
+
+
+def _share(value: Mapping, interval: bool = True) -> str:
+    if "low" not in value:
+        return f"{value['value']:.3f}"
+    between = f" [{100 * value['low']:.1f}, {100 * value['high']:.1f}]" if interval else ""
+    return f"{100 * value['value']:.1f} %{between}"
+
+
+def _number(value) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)])

@@ -1,0 +1,177 @@
+"""Runs become shipped parts: half precision that answers as before, and cards whose commands build the part again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import loupe
+from loupe import cli, shipped, world
+from loupe.errors import CheckpointError, ConfigError, FileError
+from loupe.miniature.card import SECTIONS, world_command
+from loupe.miniature.ship import half, read_scores, ship
+from loupe.models import checkpoint
+from loupe.models.assembly import build
+from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
+from loupe.recipes import recipe
+from loupe.recipes.mini import MINI_TOWER
+from loupe.training.recipe import Optim
+from loupe.training.run import train
+
+NARROW = ["model.vision.config.hidden_size=32", "model.vision.config.intermediate_size=32",
+          "model.vision.config.num_hidden_layers=1", "model.vision.config.patch_size=24",
+          "model.vision.config.num_attention_heads=2", "model.language.config.hidden_size=32",
+          "model.language.config.intermediate_size=32", "model.language.config.num_hidden_layers=1"]
+TOWER = [*NARROW, "stages.see.steps=2", "stages.see.batch=4", "vocabulary=700"]
+NAMED = ModelSpec(VisionSpec("loupe/tower", layer=-1, size=96), BridgeSpec(position=True),
+                  LanguageSpec("loupe/language", max_length=1024), "xy", "mini")
+TALK = recipe("mini-start").stages[1]
+TUNED = replace(recipe("mini-start"), name="tuned", model=NAMED, stages=(
+    replace(TALK, steps=2, batch=8, precision="float32", optim=Optim(1e-3)),))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, standin_parts):
+    """data/, a run of a tower and of a tuned model, and home/ where parts are shipped to."""
+    folder = tmp_path_factory.mktemp("ship")
+    world.write(folder / "data", 6, seed=1, val=4, world="mini")
+    train(MINI_TOWER.change(*TOWER), folder / "tower", folder / "data")
+    return folder
+
+
+@pytest.fixture
+def home(standin_parts, tmp_path, monkeypatch) -> Path:
+    import shutil
+
+    at = shutil.copytree(standin_parts, tmp_path / "home")
+    monkeypatch.setattr(shipped, "home", lambda: at)
+    return at
+
+
+def sections(text: str) -> dict[str, str]:
+    parts = re.split(r"^## (\w+)\n", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def test_a_tower_is_shipped(place, home, capsys):
+    assert cli.main(["ship", str(place / "tower"), "loupe/tower", "--into", str(home)]) == 0
+    at = home / "tower"
+    assert "parameters" in capsys.readouterr().out
+    kept = load_file(at / "model.safetensors")
+    assert {t.dtype for t in kept.values() if t.is_floating_point()} == {torch.float16}
+    assert shipped.parameters(at / "model.safetensors") == sum(t.numel() for t in kept.values())
+    made = build(replace(NAMED, vision=VisionSpec("loupe/tower", layer=-1, size=96)))
+    theirs = load_file(place / "tower/vision/model.safetensors")
+    mine = made.vision.model.state_dict()
+    assert all(torch.equal(theirs[k].half().float(), mine[k.removeprefix("vision_model.")]) for k in theirs)
+
+    card = (at / "README.md").read_text()
+    said = sections(card)
+    assert tuple(said) == SECTIONS and "float16" in card and str(place) not in card
+    assert "6 pictures to train on and 4 held out, seed 1" in said["Data"].replace("`mini`, ", "`mini`, ")
+    assert "2 updates; loss" in said["Steps"] and said["Seed"].startswith("0.")
+
+
+def test_the_cards_commands_build_the_part_again(place, home, tmp_path, monkeypatch, capsys):
+    ship(place / "tower", "loupe/tower", MINI_TOWER)
+    lines = sections((home / "tower/README.md").read_text())["Command"].strip("`\n").removeprefix("bash\n").splitlines()
+    assert [line.split()[1] for line in lines] == ["world", "pretrain", "ship"]
+    monkeypatch.chdir(tmp_path)
+    before = (home / "tower/model.safetensors").read_bytes()
+    for line in lines:
+        words = shlex.split(line)[1:]
+        assert cli.main(words + (["--into", "again"] if words[0] == "ship" else [])) == 0, capsys.readouterr().err
+    assert (tmp_path / "again/tower/model.safetensors").read_bytes() == before
+
+
+def test_a_tuned_model_is_shipped(place, home, tmp_path):
+    """From parts that lie somewhere: those that are shipped are named, and answers stay as they were."""
+    import shutil
+
+    parts = shutil.copytree(home, tmp_path / "somewhere")
+    for name in ("vision", "tower", "language"):
+        shutil.rmtree(home / name)
+    somewhere = replace(NAMED, vision=replace(NAMED.vision, checkpoint=str(parts / "tower")),
+                        language=replace(NAMED.language, checkpoint=str(parts / "language")))
+    run = train(replace(TUNED, model=somewhere), tmp_path / "run", place / "data")
+    with pytest.raises(ConfigError, match="stands on a vision part that is not shipped.*ship that part first"):
+        ship(run.folder, "mini", TUNED, same=0.5)
+    shutil.copytree(parts, home, dirs_exist_ok=True)
+    scores = tmp_path / "scores.json"
+    figures = {"IoU >= 0.5": {"value": 0.5, "low": 0.4, "high": 0.6, "count": 90}}
+    scores.write_text(json.dumps({"model": "run", "goals": [{"what": "grounding", "must": 0.88, "reached": 0.5,
+                                                             "said": "missed"}], "results": [
+        {"benchmark": "mini-grounding", "model": "run", "figures": figures},
+        {"benchmark": "mini-grounding", "model": "centre-box",
+         "figures": {"IoU >= 0.5": {"value": 0.03, "low": 0.01, "high": 0.05, "count": 90}}}]}))
+    at = ship(run.folder, "mini", TUNED, scores=[scores], same=0.5)
+    manifest = (at / "manifest.json").read_text()
+    assert str(tmp_path) not in manifest + (at / "README.md").read_text() and '"loupe/language"' in manifest
+    model = loupe.load("mini")
+    assert model.vlm.spec == NAMED and model.name == "mini"
+    assert next(model.vlm.parameters()).dtype == torch.float32
+    said = sections((at / "README.md").read_text())
+    assert "| mini-grounding | IoU >= 0.5 | 50.0 % [40.0, 60.0] | 90 | centre-box 3.0 % |" in said["Scores"]
+    assert "grounding: 50.0 %, goal 88 %" in said["Limits"] and "word for word" in said["Scores"]
+    assert "loupe train tuned --root DATA --out RUN" in said["Command"]
+    assert "loupe evaluate RUN mini-grounding --root JUDGED --out SCORES" in said["Command"]
+
+
+def test_what_is_not_fit_to_ship(place, home, tmp_path):
+    before = sorted(home.rglob("*"))
+    with pytest.raises(ConfigError, match="unknown part"):
+        ship(place / "tower", "loupe/towr", MINI_TOWER)
+    with pytest.raises(CheckpointError, match="not finished.*model"):
+        ship(place / "tower", "mini", MINI_TOWER)
+    with pytest.raises(FileError, match="no run in this folder"):
+        ship(tmp_path, "loupe/tower", MINI_TOWER)
+    with pytest.raises(ConfigError, match="no path=value changes"):
+        ship(place / "tower", "loupe/tower", recipe("mini-start"))
+    with pytest.raises(CheckpointError, match="does not fit half precision.*w: 70000"):
+        half(torch.tensor([7e4]), "w", tmp_path)
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_part_too_large_is_not_shipped(place, home, monkeypatch):
+    monkeypatch.setattr("loupe.miniature.ship.MOST_PARAMETERS", 100)
+    with pytest.raises(ConfigError, match="too large.*parameters"):
+        ship(place / "tower", "loupe/tower", MINI_TOWER)
+
+
+def test_half_precision_must_answer_alike(place, home, tmp_path, monkeypatch):
+    checkpoint.save(build(NAMED, seed=1), tmp_path / "run/model")
+    (tmp_path / "run/manifest.json").write_text("{}")
+    monkeypatch.setattr("loupe.miniature.ship.agreement", lambda one, other: (0.9, 50))
+    with pytest.raises(CheckpointError, match="half precision changes this model's answers: got 90.0% of 50"):
+        ship(tmp_path / "run", "mini", TUNED)
+
+
+def test_scores_of_predictions_and_of_nothing(tmp_path):
+    (tmp_path / "scores.json").write_text('{"results": [{}]}')
+    with pytest.raises(FileError, match="these are no scores"):
+        read_scores(tmp_path / "scores.json")
+
+
+def test_a_worlds_command_writes_that_world(tmp_path):
+    world.write(tmp_path / "a", 2, seed=4, val=1, size=64, oddities=0.5, world="shifted")
+    words = shlex.split(world_command(str(tmp_path / "b"), json.loads((tmp_path / "a/world.json").read_text())))
+    assert cli.main(words[1:]) == 0
+    assert (tmp_path / "a/world.json").read_bytes() == (tmp_path / "b/world.json").read_bytes()
+
+
+def test_headers_without_torch(tmp_path):
+    save_file({"a": torch.zeros(3, 4), "b": torch.zeros(5, dtype=torch.float16)}, tmp_path / "w.safetensors")
+    assert shipped.parameters(tmp_path / "w.safetensors") == 17
+    assert shipped.header(tmp_path / "w.safetensors")["b"]["dtype"] == "F16"
+    data = (tmp_path / "w.safetensors").read_bytes()
+    for cut in (data[:-1], data[:20], b""):
+        (tmp_path / "w.safetensors").write_bytes(cut)
+        with pytest.raises(CheckpointError, match="weights are damaged"):
+            shipped.header(tmp_path / "w.safetensors")
