@@ -22,6 +22,7 @@ from loupe.tasks import question
 from loupe.tasks.base import identity
 from loupe.world.noise import floor
 
+WORD = 6  # tokens that hold "yes" or "no" and what ends an answer
 PATCHES = 8  # of a side; the patch mean is that of the patch a place lies in
 
 
@@ -37,10 +38,10 @@ class Masks:
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = list(samples)
-        answers = iter(self.predictor.answer(q for s in samples for q in self._questions(s)))
-        for s in samples:
-            where, *said = islice(answers, 1 + self.grid ** 2)
-            yes = [_yes(a) for a in said]
+        wheres = list(self.predictor.answer(samples))
+        answers = iter(_short(self.predictor).answer(q for s in samples for q in self._questions(s)))
+        for s, where in zip(samples, wheres):
+            yes = [_yes(a) for a in islice(answers, self.grid ** 2)]
             inside = np.array([bool(y) for y in yes]).reshape(self.grid, self.grid)
             width, height = s.images[0].size
             rows, columns = (np.arange(n) * self.grid // n for n in (height, width))
@@ -50,7 +51,6 @@ class Masks:
             yield Answer((*where.found[:1], Found(mask)), problems, f"{inside.sum()} of {len(yes)} places")
 
     def _questions(self, s: Sample) -> Iterator[Sample]:
-        yield s
         width, height = s.images[0].size
         for k, point in enumerate(places(width, height, self.grid)):
             turn = question("segmentation", phrase=s.extra["phrase"], region=point)
@@ -126,6 +126,11 @@ def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") 
 def pixels_of(grid: int, size: int) -> np.ndarray:
     """[grid] the columns (and rows) of a picture of `size` pixels a side that a grid asks for."""
     return np.arange(grid) * size // grid + size // grid // 2
+
+
+def _short(predictor: Predictor) -> Predictor:
+    """The predictor with answers no longer than a word."""
+    return predictor.shortened(WORD) if hasattr(predictor, "shortened") else predictor
 
 
 def _yes(answer: Answer) -> bool | None:

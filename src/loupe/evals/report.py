@@ -63,38 +63,42 @@ class Score:
     strong: bool = False  # the model, as opposed to a baseline
 
 
-def evaluation_page(results: Sequence, model: str, roots: Roots = None, *, title: str = "", lead: str = "",
-                    before: Sequence = (), after: Sequence = (), shown: int = 12, then: Sequence[str] = ()) -> Html:
-    """A report on benchmark results (`evals.runner.Result`) of one model and of baselines beside it.
+def evaluation_page(results: Sequence, model: str | Sequence[str], roots: Roots = None, *, title: str = "",
+                    lead: str = "", before: Sequence = (), after: Sequence = (), shown: int = 12,
+                    then: Sequence[str] = ()) -> Html:
+    """A report on benchmark results (`evals.runner.Result`) of a model, or of several, and of baselines beside them.
 
     shown: questions on the page per benchmark. then: a sentence and the commands to run next.
     """
     names = list(dict.fromkeys(r.benchmark for r in results))
     ordered = [r for name in names for r in results if r.benchmark == name]
-    own = [r for r in ordered if r.model == model]
-    whole = section("Scores", scores(score_lines(ordered, model)),
+    models = (model,) if isinstance(model, str) else tuple(model)
+    own = [r for r in ordered if r.model in models]
+    whole = section("Scores", scores(score_lines(ordered, models)),
                     note="Unreadable answers count as wrong. Baselines never look at the picture.")
-    answers = [answers_section(r, roots, shown) for r in own]
-    figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures], (r.benchmark, "value", "N")) for r in own]
+    said = [r.benchmark if len(models) == 1 else f"{r.benchmark}, {r.model}" for r in own]
+    answers = [answers_section(r, roots, shown, name) for r, name in zip(own, said)]
+    figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures], (name, "value", "N"))
+               for r, name in zip(own, said)]
     last = [section("What to run next", next_step(then[0], *then[1:]))] if then else []
-    return page(title or f"{model}: {', '.join(names)}", *before, whole, *answers, *after,
+    return page(title or f"{', '.join(models)}: {', '.join(names)}", *before, whole, *answers, *after,
                 section("Every figure", *figures) if figures else "", *last, lead=lead)
 
 
-def answers_section(result, roots: Roots = None, shown: int = 12) -> Html:
+def answers_section(result, roots: Roots = None, shown: int = 12, name: str = "") -> Html:
     """Cards of some questions of one result."""
     note = f"{min(shown, result.count)} of {result.count} questions, evenly spread over the file, not chosen by result."
-    return section(f"Answers: {result.benchmark}", legend("true", "predicted", "asked"),
+    return section(f"Answers: {name or result.benchmark}", legend("true", "predicted", "asked"),
                    cases(case_of(p, result.metric, roots) for p in spread(result.predictions, shown)), note=note)
 
 
-def score_lines(results: Sequence, model: str) -> list[Score]:
-    """The first figure of each result as a line of the score table; the model's own lines stand out."""
+def score_lines(results: Sequence, models: Sequence[str]) -> list[Score]:
+    """The first figure of each result as a line of the score table; the models' own lines stand out."""
     out = []
     for r in results:
         f = r.scores.main
         out.append(Score(f"{r.benchmark}: {f.name}", r.model, f.value, f.low, f.high, r.count, r.scores.unread,
-                         r.model == model))
+                         r.model in models))
     return out
 
 

@@ -8,11 +8,17 @@ from loupe.evals.metrics import Figure
 
 
 def table(results: Sequence) -> str:
-    """Results of one benchmark side by side, the first one's figures naming the rows; every column says its N."""
+    """Results of one benchmark side by side, the first one's figures naming the rows; every column says its N.
+
+    Where there are kinds of questions the first figure of each follows."""
     rows = [["", *(r.model for r in results)],
             ["questions (N)", *(str(r.count) if r.count == r.of else f"{r.count} of {r.of}" for r in results)]]
     for index, figure in enumerate(results[0].scores.figures):
         rows.append([figure.name, *(cell(r.scores.figures[index]) for r in results)])
+    kinds = [r.kinds for r in results]
+    for kind in kinds[0]:
+        shown = [k[kind].main if kind in k else None for k in kinds]
+        rows.append([f"- {kind} ({kinds[0][kind].count})", *("-" if f is None else cell(f) for f in shown)])
     rows.append(["unreadable, counted wrong", *(_counted(r.scores.unread, r.scores.unreadable) for r in results)])
     for what in dict.fromkeys(w for r in results for w, _ in r.scores.remarks):
         rows.append([what, *(str(dict(r.scores.remarks).get(what, 0)) for r in results)])

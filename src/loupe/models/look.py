@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from loupe.errors import ConfigError
 from loupe.image import Image
 from loupe.models.decoding import Generated, Prefix, generate, see
+from loupe.models.encoding import Encoded
 from loupe.models.guide import Guide, Pieces
 from loupe.models.vlm import VLM
 from loupe.regions import Box, Mask, Point, Polygon, Region
@@ -149,13 +150,14 @@ def turn(*parts: Part | Region) -> Turn:
     return Turn("user", tuple(out))
 
 
-def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[Sample],
-           limits: Limits) -> list[Answer]:
+def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[Sample], limits: Limits,
+           encoded: Sequence[Encoded] | None = None) -> list[Answer]:
     """Answers to samples whose pictures are looks `owners[i]` of the prefix, in batches within the limits.
 
-    A sample that begins otherwise (a picture is marked inside its question) gets a look of its own.
+    A sample that begins otherwise (a picture is marked inside its question) gets a look of its own. encoded: the
+    samples in tokens, where that is done already.
     """
-    encoded = model.encoder.encode(samples)
+    encoded = model.encoder.encode(samples) if encoded is None else encoded
     out: list[Answer | None] = [None] * len(samples)
     for i, e in enumerate(encoded):
         if e.prefix != prefix.ids:

@@ -10,6 +10,7 @@ from pathlib import Path
 from loupe.errors import CheckpointError, ConfigError, ImageError, LoupeError
 from loupe.image import Image
 from loupe.models.decoding import see
+from loupe.models.encoding import Encoded
 from loupe.models.look import Limits, Look, answer
 from loupe.models.vlm import VLM
 from loupe.predictor import unanswered
@@ -74,17 +75,13 @@ class Model:
             out |= {i: unanswered(error) for images, error in broken.items() for i in groups[images]}
             if prefix is None:
                 continue
-            asked, owners = [], []
-            for owner, images in enumerate(looks):
-                for i in groups[images]:
-                    problem = self._problem(samples[i], prefix.length)
-                    if problem is not None:
-                        out[i] = problem
-                        continue
-                    asked.append(i)
-                    owners.append(owner)
-            answers = answer(self.vlm, prefix, owners, [samples[i] for i in asked], self.limits)
-            out |= dict(zip(asked, answers))
+            pairs = [(i, owner) for owner, images in enumerate(looks) for i in groups[images]]
+            ready = self._encoded([samples[i] for i, _ in pairs], prefix.length)
+            out |= {i: e for (i, _), e in zip(pairs, ready) if isinstance(e, Answer)}
+            asked = [(i, owner, e) for (i, owner), e in zip(pairs, ready) if isinstance(e, Encoded)]
+            answers = answer(self.vlm, prefix, [owner for _, owner, _ in asked], [samples[i] for i, *_ in asked],
+                             self.limits, [e for *_, e in asked])
+            out |= {i: said for (i, *_), said in zip(asked, answers)}
         return [out[i] for i in range(len(samples))]
 
     def _see(self, looks: list[tuple[Image, ...]]):
@@ -96,19 +93,22 @@ class Model:
         good = [images for images in looks if images not in broken]
         return good, see(self.vlm, good) if good else None, broken
 
-    def _problem(self, sample: Sample, prefix: int) -> Answer | None:
-        """Why this question cannot be asked: a region outside the view, no room, a turn too many."""
-        if not sample.turns or sample.turns[-1].role != "user":
-            return unanswered(ConfigError("sample does not end with a question", where=sample.id), "question")
+    def _encoded(self, samples: list[Sample], prefix: int) -> list[Encoded | Answer]:
+        """Each question in tokens, or why it cannot be asked: a region outside the view, no room, a turn too many."""
+        encoder, most = self.vlm.encoder, self.vlm.encoder.max_length
         try:
-            length = prefix + len(self.vlm.encoder.body(sample)[0])
+            out = list(encoder.encode(samples))
         except LoupeError as error:
-            return unanswered(error, "question")
-        most = self.vlm.encoder.max_length
-        if length >= most:
-            return unanswered(ConfigError("question is too long", got=f"{length} tokens",
-                                          expected=f"below {most}"), "question")
-        return None
+            if len(samples) > 1:
+                return [each for sample in samples for each in self._encoded([sample], prefix)]
+            return [unanswered(error, "question")]
+        for k, (sample, encoded) in enumerate(zip(samples, out)):
+            if not sample.turns or sample.turns[-1].role != "user":
+                out[k] = unanswered(ConfigError("sample does not end with a question", where=sample.id), "question")
+            elif prefix + len(encoded.ids) >= most:
+                out[k] = unanswered(ConfigError("question is too long", got=f"{prefix + len(encoded.ids)} tokens",
+                                                expected=f"below {most}"), "question")
+        return out
 
 
 def _windows(samples: Iterable[Sample], rows: int) -> Iterator[list[Sample]]:

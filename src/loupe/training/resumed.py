@@ -9,6 +9,7 @@ from torch import nn
 
 from loupe.errors import CheckpointError
 from loupe.models.assembly import build
+from loupe.models.look import Limits
 from loupe.models.tuner import apply
 from loupe.models.vlm import VLM
 from loupe.predictors.checkpoint import Model
@@ -48,7 +49,6 @@ def model_at(checkpoint: str | Path, device: str = "cpu") -> VLM:
 
 def load(checkpoint: str | Path, device: str = "cpu", **limits) -> Model:
     """`model_at` as a predictor; its name and identity are the checkpoint's."""
-    from loupe.models.look import Limits
-
     name = Path(checkpoint).name
-    return Model(model_at(checkpoint, device), name, Limits(**limits), name)
+    given = {key: value for key, value in limits.items() if value is not None}
+    return Model(model_at(checkpoint, device), name, Limits(**given), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from loupe.evals.metrics.figures import Figure, Scores, counted, mean, share
+from loupe.evals.metrics.figures import Figure, Scores, counted, mean, resampled, share
 from loupe.evals.predictions import Prediction
 from loupe.regions import Box, iou
 
@@ -50,18 +50,18 @@ def numbers(predictions: Sequence[Prediction]) -> Scores:
 
 def boxes(predictions: Sequence[Prediction]) -> Scores:
     """Lists of boxes: each true box may be matched once, the best IoU first, from 0.5 on; F1 over all questions."""
-    hits = said = true = exact = 0
-    unread = []
+    rows, exact, unread = [], 0, []
     for p in predictions:
         found = [f.region for f in p.answer.found if isinstance(f.region, Box)]
         matched = matches(found, [t.box for t in p.regions])
-        hits, said, true = hits + matched, said + len(found), true + len(p.regions)
+        rows.append((matched, len(found), len(p.regions)))
         exact += matched == len(found) == len(p.regions) and not p.answer.problems
         if p.answer.problems and not found:
             unread.append(p.answer.problems[0].kind)
-    f1 = 2 * hits / (said + true) if said + true else 1.0
     n = len(predictions)
-    figures = (Figure("F1", f1, count=n), Figure("precision", hits / said if said else 0.0, count=said),
+    hits, said, true = (sum(column) for column in zip(*rows)) if rows else (0, 0, 0)
+    figures = (resampled("F1", rows, lambda h, s, t: 2 * h / (s + t) if s + t else 1.0),
+               Figure("precision", hits / said if said else 0.0, count=said),
                Figure("recall", hits / true if true else 0.0, count=true),
                share("all and only", [True] * exact + [False] * (n - exact)))
     return Scores("boxes", n, figures, counted(unread))

@@ -45,7 +45,7 @@ def predicates(predictions: Sequence[Prediction]) -> Scores:
         words, known = tidy(p.answer.text), {tidy(t) for t in p.texts}
         exact.append(words in known)
         predicate = _predicate(words)
-        holds.append(words in known or (predicate is not None and _holds(predicate, p)))
+        holds.append(words in known or (predicate is not None and _holds(predicate, words, p)))
         if predicate is None and words not in known and words:
             unknown.append("no relation of the world, counted wrong")
     return Scores("relations", len(predictions), (share("holds", holds), share("as annotated", exact)),
@@ -107,10 +107,12 @@ def _predicate(words: str) -> Predicate | None:
     return next((predicate for predicate in PREDICATES if words in predicate.forms), None)
 
 
-def _holds(predicate: Predicate, p: Prediction) -> bool:
+def _holds(predicate: Predicate, said: str, p: Prediction) -> bool:
     scene = Scene(p.extra["scene"])
     ends = [_thing(scene, region) for region in asked_regions(p)][:2]
     if len(ends) < 2 or None in ends or ends[0] is ends[1]:
+        return False
+    if said not in predicate.forms and said != f"as {ends[0].colour} as":  # the colour of something else
         return False
     stated = {words for s, words, o in scene.stated if (s, o) == (ends[0].id, ends[1].id)}
     return predicate.strict(scene.pair(*ends)) or any(words in predicate.forms for words in stated)
