@@ -80,7 +80,7 @@ class Outlines:
     def _traced(self, o: Object) -> Polygon | None:
         if isinstance(o.shape, Mask):
             rings = contour.rings(self.array(o))[0]
-            ring = max(rings, key=_shoelace, default=())
+            ring = max(rings, key=_shoelace, default=()) if len(rings) != 1 else rings[0]
         elif o.shape:
             ring = max(o.shape, key=area).points
         else:
@@ -129,35 +129,37 @@ def size(o: Object) -> float:
 
 def simplified(ring, most: int = CORNERS) -> Polygon:
     """At most `most` of a ring's corners: again and again the one farthest from the sides so far."""
-    at = np.asarray(ring, float)
-    first = int(np.argmin(at.sum(1)))
-    at = np.roll(at, -first, 0)
-    far = int(np.argmax(((at - at[0]) ** 2).sum(1)))
-    closed = np.concatenate([at, at[:1]])
-    enough = 0.02 * float(np.ptp(at, 0).max())
-    sides = [_farthest(closed, 0, far), _farthest(closed, far, len(at))]
+    at = [(float(x), float(y)) for x, y in ring]
+    first = min(range(len(at)), key=lambda k: at[k][0] + at[k][1])
+    at = at[first:] + at[:first + 1]  # closed
+    (x0, y0), last = at[0], len(at) - 1
+    far = max(range(1, last), key=lambda k: (at[k][0] - x0) ** 2 + (at[k][1] - y0) ** 2)
+    enough = 0.02 * max(max(v) - min(v) for v in zip(*at))
+    sides = [_farthest(at, 0, far), _farthest(at, far, last)]
     while len(sides) < most:
-        gap, k, a, b = max(sides)
-        if gap <= enough and len(sides) > 2:
+        widest = max(sides)
+        gap, k, a, b = widest
+        if k < 0 or (gap <= enough and len(sides) > 2):
             break
-        if k < 0:
-            break
-        sides.remove((gap, k, a, b))
-        sides += [_farthest(closed, a, k), _farthest(closed, k, b)]
+        sides.remove(widest)
+        sides += [_farthest(at, a, k), _farthest(at, k, b)]
     kept = sorted(a for _, _, a, _ in sides)
-    return Polygon(tuple((float(x), float(y)) for x, y in (at[kept] if len(kept) > 2 else at[:most])))
+    return Polygon(tuple(at[k] for k in kept) if len(kept) > 2 else tuple(at[:min(most, last)]))
 
 
-def _farthest(at: np.ndarray, a: int, b: int) -> tuple[float, int, int, int]:
+def _farthest(at: list[tuple[float, float]], a: int, b: int) -> tuple[float, int, int, int]:
     """(distance, index, a, b) of the corner between a and b farthest from the straight line; index -1: none."""
     if b - a < 2:
         return -1.0, -1, a, b
-    way = at[b] - at[a]
-    off = at[a + 1:b] - at[a]
-    length = math.hypot(*way)
-    gaps = np.abs(off[:, 0] * way[1] - off[:, 1] * way[0]) / length if length else np.hypot(off[:, 0], off[:, 1])
-    k = int(np.argmax(gaps))
-    return float(gaps[k]), a + 1 + k, a, b
+    (x, y), (x2, y2) = at[a], at[b]
+    wx, wy = x2 - x, y2 - y
+    length = math.hypot(wx, wy)
+    if length:
+        gaps = [abs((px - x) * wy - (py - y) * wx) for px, py in at[a + 1:b]]
+    else:
+        length, gaps = 1.0, [math.hypot(px - x, py - y) for px, py in at[a + 1:b]]
+    gap = max(gaps)
+    return gap / length, a + 1 + gaps.index(gap), a, b
 
 
 def _inner(inside: np.ndarray) -> np.ndarray:
