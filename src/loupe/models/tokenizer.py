@@ -71,17 +71,17 @@ def start_locations(language: torch.nn.Module, tokenizer, starts: Mapping[str, t
     starts: token -> ("x" | "y" | "value", fraction). An x token carries the x half of the code that image tokens of
     that column carry, a y token the y half. How loud that is stays in the language model's config.
     """
-    if not starts:
-        return
-    if not language.get_input_embeddings().weight.is_meta:
-        language.config.place_level = place_level(language)
-    ids = tokenizer.convert_tokens_to_ids(list(starts))
     modules = [language.get_input_embeddings(), language.get_output_embeddings()]
-    for module in modules:
-        weight = module.base.weight if isinstance(module, (AddedEmbedding, AddedHead)) else module.weight
-        if weight.is_meta:
-            return
-        code = level(weight) * _codes(list(starts.values()), weight.shape[1])
+    weights = [m.base.weight if isinstance(m, (AddedEmbedding, AddedHead)) else m.weight for m in modules]
+    if not starts or weights[0].is_meta:
+        return
+    language.config.place_level = place_level(language)
+    ids = tokenizer.convert_tokens_to_ids(list(starts))
+    codes = _codes(list(starts.values()), weights[0].shape[1])
+    first = language.config.place_level
+    sizes = [first, first if weights[1] is weights[0] else level(weights[1])]
+    for module, weight, size in zip(modules, weights, sizes):
+        code = size * codes
         for token, row in zip(ids, code.to(weight)):
             offset = token - module.start if isinstance(module, (AddedEmbedding, AddedHead)) else -1
             if 0 <= offset < len(getattr(module, "rows", ())):
