@@ -127,6 +127,23 @@ def test_scores_by_hand():
     assert _scores([(record, nothing)], config)["box F1"] == 0
 
 
+def test_the_threshold_is_the_best_one(whole, monkeypatch):
+    """Scores 0.9 and 0.5 are right, 0.6 and 0.2 are not, one of three things is missed: F1 is best at 0.5."""
+    from loupe.training import refiner_run
+
+    boxes = [Box(20 * k, 0, 20 * k + 9, 9) for k in range(5)]
+    truth = Record(Image(data=b""), 100, 9, "1", "hand", objects=tuple(
+        Object(str(k), boxes[k], ("cup",)) for k in (0, 1, 2)))
+    things = tuple(Thing("cup", (), boxes[k], Mask.from_array(pixels(boxes[k], 100, 9)), score)
+                   for k, score in ((0, 0.9), (3, 0.6), (1, 0.5), (4, 0.2)))
+    model = load_refiner(whole.model)
+    before = model.config.threshold
+    monkeypatch.setattr(refiner_run, "refine", lambda *_: [
+        Refined(100, 9, (), things, np.zeros(0), np.zeros((0, 20)), np.zeros((4, 4)))])
+    assert 0.499 < refiner_run.threshold(model, [truth]) < 0.5
+    assert refiner_run.threshold(model, [replace(truth, objects=())]) == before == model.config.threshold
+
+
 def test_unreadable_pictures_are_not_judged(whole, data):
     from loupe.readers import reader
 

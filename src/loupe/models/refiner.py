@@ -196,6 +196,8 @@ def save_refiner(model: Refiner, folder: str | Path) -> Path:
     """config.json and model.safetensors with float16 weights; the model itself stays as it is."""
     with quiet():
         copy.deepcopy(model).to("cpu", torch.float16).save_pretrained(str(folder))
+    for path in Path(folder).glob("*.safetensors"):
+        path.chmod((Path(folder) / "config.json").stat().st_mode & 0o777)  # safetensors leaves it to the owner alone
     return Path(folder)
 
 

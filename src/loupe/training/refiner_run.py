@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ from loupe.training.run import Habits
 from loupe.training.state import Progress
 
 PART = "refiner"
+TRIED = 256  # training pictures that choose the threshold
+LEAST = 0.05  # threshold
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _run(recipe: RefinerRecipe, folder: Path, roots: Roots, accelerator: Acceler
     facts |= {"drops": progress.drops, "images": progress.images, "seconds": round(progress.seconds, 1)}
     if main:
         model.eval()
+        model.config.threshold = threshold(model, list(records.first(TRIED)))
         fresh = folder / f".{PART}"
         shutil.rmtree(fresh, ignore_errors=True)  # of a kill between here and the end
         write_folder(fresh, lambda inside: save_refiner(model, inside), SafetensorError)
@@ -145,32 +148,63 @@ def _fit(recipe: RefinerRecipe, folder: Path, records: Records, objective: Refin
     accelerator.wait_for_everyone()
 
 
-def judge(model: Refiner, records: Sequence[Record], batch: int = 32) -> dict:
+def threshold(model: Refiner, records: Sequence[Record]) -> float:
+    """The least score of a said thing that gives the best F1 on these pictures; the config's where nothing is found."""
+    before, model.config.threshold = model.config.threshold, LEAST
+    rows, real = [], 0  # (score, was it right?) of everything found
+    for record, found in _looked(model, records, "choosing a threshold"):
+        said, true = _said(found), _true(record)
+        right = {k for k, _ in pairs(said, true)}
+        rows += [(each.score, k in right) for k, each in enumerate(said)]
+        real += len(true)
+    model.config.threshold = before
+    rows.sort(key=lambda row: -row[0])
+    hits = np.cumsum([hit for _, hit in rows])
+    if not len(hits) or not hits[-1]:
+        return before
+    return round(rows[int(np.argmax(2 * hits / (np.arange(1, len(rows) + 1) + real)))][0] - 5e-4, 3)
+
+
+def judge(model: Refiner, records: Sequence[Record]) -> dict:
     """Scores of what `model` finds in the pictures of `records`, as shares of 1, and how many pictures were read.
 
     A thing is found if its class is right and its box has an IoU of 0.5 or more; masks and attributes are judged on
     those that were found. Parts and crowds are not asked for.
     """
-    seen: list[tuple[Record, Refined]] = []
-    for first in tqdm(range(0, len(records), batch), desc="judging", unit="batch", delay=2, disable=None):
+    seen = list(_looked(model, records, "judging"))
+    return {"pictures": len(seen), **_scores(seen, model.config)}
+
+
+def _looked(model: Refiner, records: Sequence[Record], title: str, batch: int = 32) -> Iterator[tuple[Record, Refined]]:
+    """Every record whose picture decodes, and what is found in it."""
+    for first in tqdm(range(0, len(records), batch), desc=title, unit="batch", delay=2, disable=None):
         some = records[first:first + batch]
         try:
-            seen += zip(some, refine(model, [record.image for record in some], batch))
+            yield from zip(some, refine(model, [record.image for record in some], batch))
         except ImageError:
             for record in some:
                 try:
-                    seen += [(record, refine(model, [record.image])[0])]
+                    yield record, refine(model, [record.image])[0]
                 except ImageError:
                     continue
-    return {"pictures": len(seen), **_scores(seen, model.config)}
+
+
+def _true(record: Record) -> list[Seen]:
+    return [Seen(o.box, o.name) for o in asked_for(record)]
+
+
+def asked_for(record: Record) -> list[Object]:
+    return [o for o in record.objects if o.part_of is None and not o.crowd]
+
+
+def _said(found: Refined) -> list[Seen]:
+    return [Seen(thing.box, thing.name, thing.score) for thing in found.things]
 
 
 def _scores(seen: Sequence[tuple[Record, Refined]], config: RefinerConfig) -> dict:
     boxes, masks, exact, right, asked, tags = [], [], 0, 0, 0, np.zeros(3)
     for record, found in seen:
-        true = [o for o in record.objects if o.part_of is None and not o.crowd]
-        said = [Seen(thing.box, thing.name, thing.score) for thing in found.things]
-        real = [Seen(o.box, o.name) for o in true]
+        true, said, real = asked_for(record), _said(found), _true(record)
         boxes.append((said, real))
         for k, j in pairs(said, real):
             thing, truth = found.things[k], true[j]
