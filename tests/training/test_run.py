@@ -140,3 +140,16 @@ def test_metrics_of_a_torn_line_are_read(whole, tmp_path):
     assert len(read(path)) == 9
     Journal(path, 4)
     assert [m["update"] for m in read(path)] == [1, 2, 3, 4]
+
+
+def test_a_run_may_begin_as_a_trained_model(whole, small, data, tmp_path):
+    """With its own learning rate at nothing the model stays the one it began as; another shape is refused."""
+    still = replace(small.stages[1], steps=1, optim=replace(small.stages[1].optim, lr=1e-12, weight_decay=0.0))
+    again = train(replace(small, weights=str(whole.folder), stages=(still,)), tmp_path / "again", data, **QUIET)
+    before, after = (checkpoint.load(run.model).state_dict() for run in (whole, again))
+    assert before.keys() == after.keys() and all(torch.allclose(before[k], after[k], atol=1e-6) for k in before)
+    assert checkpoint.load(again.model).encoder.tokenizer.get_vocab() == checkpoint.load(
+        whole.model).encoder.tokenizer.get_vocab()
+    other = replace(small, weights=str(whole.model)).change("model.bridge.kind=mlp")
+    with pytest.raises(ConfigError, match="bridge.kind"):
+        train(other, tmp_path / "other", data, **QUIET)

@@ -89,8 +89,9 @@ class Exam:
 class Recipe:
     """Everything that decides what a run learns; where it runs and how often it saves is not part of it.
 
-    words: rendered beside the first language stage when a vocabulary is learnt. exam: held-out questions answered at
-    the end (training/exam.py), groups of them. part: written in transformers' layout at the end, to RUN/<part>.
+    weights: a trained model that all parts begin as: a folder of loupe's layout, or "mini". words: rendered beside
+    the first language stage when a vocabulary is learnt. exam: held-out questions answered at the end
+    (training/exam.py), groups of them. part: written in transformers' layout at the end, to RUN/<part>.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Recipe:
     seed: int = 0
     vocabulary: int = 2048  # tokens of the tokenizer trained at the start, for a language model made from its config
     start: Start | None = None  # of parts made from their configs
+    weights: str = ""
     words: Mixture | None = None
     exam: Exam | None = None
     part: str = ""

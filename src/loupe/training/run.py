@@ -29,7 +29,7 @@ from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials, tokenizer_for
 from loupe.training.optim import optimiser
 from loupe.training.recipe import Recipe
-from loupe.training.start import begin
+from loupe.training.start import begin, trained
 from loupe.training.state import Progress
 
 
@@ -39,8 +39,8 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """The trained model, in loupe's layout."""
-        return self.folder / "model"
+        """The trained model, in loupe's layout; of a run that trains a part alone, the part."""
+        return self.folder / outputs(self.recipe)[-1]
 
     @property
     def recipe(self) -> Recipe:
@@ -93,6 +93,7 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
         return Run(folder)
     trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed, folder), accelerator, how)
     trainer.run()
+    accelerator.end_training()
     return Run(folder)
 
 
@@ -113,10 +114,13 @@ class Trainer:
         progress, at = done[-1] if done else (Progress(), None)
         for stage in self.recipe.stages:
             self.materials.check(stage)
-        with self.accelerator.main_process_first():
-            tokenizer = tokenizer_for(self.recipe, self.materials, self.folder)
-        self.model = build(self.recipe.model, self.accelerator.device, self.recipe.seed, tokenizer)
-        begin(self.model, self.recipe)
+        if self.recipe.weights:
+            self.model = trained(self.recipe).to(self.accelerator.device)
+        else:
+            with self.accelerator.main_process_first():
+                tokenizer = tokenizer_for(self.recipe, self.materials, self.folder)
+            self.model = build(self.recipe.model, self.accelerator.device, self.recipe.seed, tokenizer)
+            begin(self.model, self.recipe)
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None

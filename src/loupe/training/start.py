@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
+from loupe import config, shipped
 from loupe.errors import ConfigError
+from loupe.models import checkpoint
 from loupe.models.bridge import place_code
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
 from loupe.training.recipe import Recipe, Start
+
+
+def trained(recipe: Recipe) -> VLM:
+    """The model recipe.weights names; ConfigError where it is of another shape than recipe.model."""
+    name = recipe.weights
+    folder = shipped.folder(name) if shipped.is_shipped(name) else Path(name)
+    if not (folder / checkpoint.MANIFEST).is_file() or (folder / "recipe.json").is_file():
+        folder = folder / "model"  # of a run
+    model = checkpoint.load(folder)
+    changed = config.differences(model.spec, recipe.model)
+    if changed:
+        raise ConfigError("the trained model is of another shape than the recipe's", got="; ".join(changed[:4]),
+                          where=f"weights {name}", do="change the recipe's model to what was trained")
+    return model
 
 
 @torch.no_grad()
