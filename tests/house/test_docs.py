@@ -58,8 +58,9 @@ def test_every_command_parses(words, capsys):
         known_changes(verb, args)
     if verb == "evaluate" and args.benchmarks and not args.benchmarks.isupper():
         from loupe.evals import benchmark
+        from loupe.evals.suite import names_of
 
-        for name in args.benchmarks.split(","):
+        for name in names_of(args.benchmarks.split(",")):
             benchmark(name)
 
 

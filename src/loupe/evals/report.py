@@ -78,7 +78,9 @@ def evaluation_page(results: Sequence, model: str | Sequence[str], roots: Roots 
                     note="Unreadable answers count as wrong. Baselines never look at the picture.")
     said = [r.benchmark if len(models) == 1 else f"{r.benchmark}, {r.model}" for r in own]
     answers = [answers_section(r, roots, shown, name) for r, name in zip(own, said)]
-    figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures], (name, "value", "N"))
+    figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures]
+                     + [(f"{s.main.name}: {kind}", cell(s.main), s.count) for kind, s in r.kinds.items()],
+                     (name, "value", "N"))
                for r, name in zip(own, said)]
     last = [section("What to run next", next_step(then[0], *then[1:]))] if then else []
     return page(title or f"{', '.join(models)}: {', '.join(names)}", *before, whole, *answers, *after,
@@ -175,13 +177,14 @@ def scores(rows: Iterable[Score], caption="Share of right answers, with its 95 %
 
 
 def _bar(score: Score) -> Html:
+    value, low, high = (None if v is None else 100 * min(max(v, 0), 1) for v in (score.value, score.low, score.high))
     shade = "var(--accent)" if score.strong else "var(--soft)"
-    line = "" if score.low is None else (
-        f'<path d="M{100 * score.low:.2f} 5H{100 * score.high:.2f}" stroke="var(--ink)" stroke-width="1.6" '
+    line = "" if low is None else (
+        f'<path d="M{low:.2f} 5H{high:.2f}" stroke="var(--ink)" stroke-width="1.6" '
         'vector-effect="non-scaling-stroke"/>')
     return Html(f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
                 f'<rect width="100" height="10" fill="var(--tint)"/>'
-                f'<rect width="{100 * score.value:.2f}" height="10" fill="{shade}" opacity=".7"/>'
+                f'<rect width="{value:.2f}" height="10" fill="{shade}" opacity=".7"/>'
                 f'{line}</svg>')
 
 
