@@ -31,8 +31,10 @@ def write(folder: Path, card: str = "# A stand-in\n") -> Path:
     model = build(spec, seed=5, tokenizer=tokenizer)
     checkpoint.save(model, folder / "mini", half=True)
     setattr(model.language.config, TOKENIZER_HASH, vocabulary_hash(tokenizer))
-    for name in ("vision", "tower"):
-        model.vision.model.to(torch.float16).save_pretrained(folder / name)
+    model.vision.model.to(torch.float16).save_pretrained(folder / "tower")
+    with torch.no_grad():
+        model.vision.model.post_layernorm.weight.mul_(0.5)  # another part
+    model.vision.model.save_pretrained(folder / "vision")
     model.language.to(torch.float16).save_pretrained(folder / "language")
     tokenizer.save_pretrained(folder / "language")
     for part in folder.iterdir():

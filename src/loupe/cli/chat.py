@@ -9,12 +9,15 @@ from pathlib import Path
 
 from loupe.errors import ConfigError, LoupeError, RegionError, unknown_name
 from loupe.regions import Box, Point, Polygon, Region
+from loupe.shipped import MINI
 
 HELP = """talk to a model about a picture and regions of it
 
+  loupe chat picture.png
   loupe chat runs/mini kitchen.jpg
   loupe chat runs/mini kitchen.jpg --say "What is in @box(40,60,210,300)?" --say "Where is the cup?" --draw out.png
 
+Without MODEL the miniature that loupe carries answers; it knows the pictures of `loupe world --world mini`.
 Regions stand in the text as @box(x1,y1,x2,y2), @point(x,y), @polygon(x,y,x,y,x,y), in pixels of the picture.
 Without --say lines are read from the keyboard (or a pipe); an empty line or Ctrl-D ends, /new begins anew."""
 _REGION = re.compile(r"@(\w+)\(([^()]*)\)")
@@ -22,7 +25,8 @@ KINDS = {"box": 4, "point": 2, "polygon": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder")
+    parser.add_argument("model", metavar="MODEL", nargs="?", default=MINI,
+                        help=f"checkpoint or run folder (default: {MINI}, which loupe carries)")
     parser.add_argument("image", nargs="+", metavar="IMAGE", help="a picture, or several")
     parser.add_argument("--say", action="append", metavar="TEXT", help="one turn; may be given several times")
     parser.add_argument("--draw", type=Path, metavar="FILE", help="save the picture with the last answer's regions")
@@ -33,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if Path(args.model).is_file():  # several pictures and no model
+        args.model, args.image = MINI, [args.model, *args.image]
+    if len(args.image) == 1 and Path(args.image[0]).is_dir():
+        raise ConfigError("no picture is named", got=args.image[0], expected="[MODEL] IMAGE ...")
     for image in args.image:
         _check(image)
     asked = [parts_of(text) for text in args.say or ()]  # mistakes before the model is loaded

@@ -10,6 +10,7 @@ from loupe.cli.roots import add_root, roots_of
 from loupe.errors import ConfigError, LoupeError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.miniature import LIMIT
+from loupe.shipped import MINI
 
 FITTED_ON = 400  # training questions that baselines of drawn benchmarks are fitted on
 
@@ -27,7 +28,8 @@ Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command afte
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder, or a baseline's name; or: list")
+    parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), or a "
+                        "baseline's name; or: list")
     parser.add_argument("benchmarks", metavar="BENCHMARK[,BENCHMARK]", nargs="?", default="")
     add_root(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where predictions and report.html go "
@@ -164,7 +166,7 @@ def _report(results: list, model: str, roots, out: Path, seconds: float) -> None
 
 def _place(model: str) -> Path:
     folder = Path(model).expanduser()
-    return folder / "evaluation" if folder.is_dir() else Path("evaluation") / model
+    return folder / "evaluation" if folder.is_dir() and model != MINI else Path("evaluation") / model
 
 
 def _list() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loupe.errors import unknown_name
-from loupe.recipes.mini import COCO_MINI, MINI, MINI_START, MINI_TOWER
+from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
 from loupe.recipes.pink import PINK, PINK_MINI, PINK_RELEASE
 from loupe.training.recipe import Recipe
@@ -15,6 +15,7 @@ RECIPES: dict[str, Recipe] = {
     "mini-start": MINI_START,
     "coco-mini": COCO_MINI,
     "mini": MINI,
+    "mini-demo": MINI_DEMO,
     "mini-tower": MINI_TOWER,
     "mini-vision": MINI_VISION,
     "mini-language": MINI_LANGUAGE,

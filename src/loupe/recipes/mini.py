@@ -95,6 +95,18 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), WORDS, epochs=None, steps=9000, batch=128),
     ),
 )
+SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
+        ("region", 1.0))
+FEW = replace(EVERYTHING, tasks=SOME, task_options={
+    name: options for name, options in EVERYTHING.task_options.items() if name in dict(SOME)})
+MINI_DEMO = replace(  # loupe demo: minutes instead of hours, from the same parts
+    MINI,
+    name="mini-demo",
+    stages=(
+        replace(MINI.stages[0], mixture=Mixture((FEW,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.35)),
+                steps=1000, batch=64, precision="auto"),
+    ),
+)
 
 PHOTOS = (
     Source("coco", "coco", "coco", split="train2017",
