@@ -49,7 +49,7 @@ def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
 
     done = train(chosen, args.out, roots_of(args.root), data, **habits(args))
     tell(done.report())
-    if done.model.is_dir():
+    if done.model.name == "model":
         print(f"model in {done.model}; ask it: loupe chat {done.model} PICTURE")
     else:
         print(f"{chosen.part} in {args.out / chosen.part}; use it: model.{chosen.part}.checkpoint="
