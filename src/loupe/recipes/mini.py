@@ -103,8 +103,8 @@ MINI_DEMO = replace(  # loupe demo: minutes instead of hours, from the same part
     MINI,
     name="mini-demo",
     stages=(
-        replace(MINI.stages[0], mixture=Mixture((FEW,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.35)),
-                steps=1000, batch=64, precision="auto"),
+        Stage("talk", Mixture((FEW,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.35)),
+              Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), WORDS, epochs=None, steps=1000, batch=64, precision="auto"),
     ),
 )
 
