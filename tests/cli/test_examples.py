@@ -1,9 +1,13 @@
 """The examples run as their docstrings say."""
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
+import loupe
 from loupe import world
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -43,3 +47,43 @@ def test_ask_about_a_region(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["ask_about_a_region.py", "run", str(picture), "the ring"])
     runpy.run_path(str(EXAMPLES / "ask_about_a_region.py"), run_name="__main__")
     assert "a red ring" in capsys.readouterr().out and (tmp_path / "answer.png").is_file()
+
+
+SMALL = ["vision.stages.match.batch=4", "tower.stages.see.batch=4", "language.stages.read.batch=4",
+         "language.exam.groups=4", "refiner.stages.refine.batch=4", "refiner.pictures=4", "mini.stages.talk.batch=8"]
+ONCE = ["--out", "all", "--scale", "0", "--images", "12", "--val", "6", "--device", "cpu", "--workers", "0", *SMALL]
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {path.parent.relative_to(folder).as_posix(): path.stat().st_mtime_ns
+            for path in folder.rglob("model.safetensors")}
+
+
+def test_train_miniatures(tmp_path, monkeypatch):
+    """One step each; run again nothing is trained anew, and a part that is missing comes back."""
+    module = runpy.run_path(str(EXAMPLES / "train_miniatures.py"))
+    monkeypatch.chdir(tmp_path)
+    scores = module["main"]([*ONCE, "--only", "vision", "tower"])
+    assert list(scores) == ["vision", "tower"] and scores["vision"]["pictures"] == 6
+    made = stamps(tmp_path / "all")
+    assert made.keys() == {"vision/vision", "tower/vision"}
+    shutil.rmtree(tmp_path / "all/tower/vision")
+    assert module["main"]([*ONCE, "--only", "tower"]) == scores
+    again = stamps(tmp_path / "all")
+    assert again["vision/vision"] == made["vision/vision"] and again["tower/vision"] > made["tower/vision"]
+    every = module["arguments"](["--scale", "0.5", "--out", "there", "mini.stages.talk.batch=256"])
+    recipes = {part: module["recipe_of"](part, every) for part in module["PARTS"]}
+    assert recipes["vision"].stages[0].steps * 2 == loupe.recipe("mini-vision").stages[0].steps
+    assert {stage.name: stage.batch for stage in recipes["mini"].stages}["talk"] == 256
+    assert recipes["mini"].model.vision.checkpoint == "there/tower/vision"
+    assert recipes["mini"].model.language.checkpoint == "there/language/language"
+
+
+@pytest.mark.long
+def test_train_all_miniatures(tmp_path, monkeypatch):
+    module = runpy.run_path(str(EXAMPLES / "train_miniatures.py"))
+    monkeypatch.chdir(tmp_path)
+    scores = module["main"](ONCE)
+    assert list(scores) == list(module["PARTS"])
+    assert {"vision/vision", "tower/vision", "language/language", "refiner/refiner", "mini/model"} <= stamps(
+        tmp_path / "all").keys()
