@@ -85,7 +85,7 @@ def overrides(old, new) -> tuple[str, ...]:
             made = change(made, text)
     except ConfigError:
         made = None
-    if made != new:
+    if made is None or differences(made, new):  # as JSON: lists in a dictionary of options may be tuples
         raise ConfigError("no path=value changes make one setting out of the other",
                           got="; ".join(differences(old, new)[:4]), do="write the new one as a value of its own")
     return said
