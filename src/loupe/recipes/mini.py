@@ -91,8 +91,11 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
                   language=replace(SMALL.language, checkpoint="loupe/language", config=None)),
     start=BEGIN,
     stages=(
-        Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.25)),
-              Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), WORDS, epochs=None, steps=9000, batch=128),
+        Stage("align", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 4, 1.0)),
+              Optim(2e-3, warmup=0.1, betas=BETAS), Tune(vision=Frozen(), bridge=Full(), language=Frozen(),
+                                                         tokens="frozen"), epochs=None, steps=250, batch=128),
+        Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.2)),
+              Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=9000, batch=128),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),

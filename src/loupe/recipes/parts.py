@@ -38,7 +38,7 @@ MINI_LANGUAGE = Recipe(
     start=BEGIN,
     stages=(
         Stage("read", replace(_stated("train"), curriculum=Curriculum(2, 8, 0.35)),
-              Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), Tune(Frozen(), Frozen(), Full()), epochs=None, steps=8000,
+              Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), Tune(Frozen(), Frozen(), Full()), epochs=None, steps=1900,
               batch=16),
     ),
     words=Mixture((Source("world", "records", "records", "train", SHOWN, options=TEXT),), pairs_per_image=8),
