@@ -139,6 +139,17 @@ def test_descriptions_by_hand():
     assert scores["unique"] == 2 / 6 and scores["exact"] == 1 / 6  # the other star lies above the moon, too
     assert scores["true of the object, perhaps of others"] == 4 / 6
     assert dict(scores.remarks) == {"words outside the world's grammar, counted wrong": 1}
+    hard = [said("moon", "moon", question=("Describe ", Regions((Box(10, 60, 50, 100),))), scene=SCENE, object="c"),
+            said("star", "red star", question=("Describe ", region), scene=SCENE, object="a")]
+    scores = measure("descriptions", hard)
+    assert scores["unique"] == 0.5 and scores["unique, another of its class in the picture"] == 0
+
+
+def test_grounding_beside_a_rival_by_hand():
+    questions = [said(Box(10, 60, 50, 100), Box(10, 60, 50, 100), scene=SCENE, object="c"),
+                 said(Box(10, 10, 30, 30), Box(60, 12, 80, 32), scene=SCENE, object="a")]
+    scores = measure("referring", questions)
+    assert scores["IoU >= 0.5"] == 0.5 and scores["IoU >= 0.5, another of its class in the picture"] == 0
 
 
 def test_relations_by_hand():

@@ -101,6 +101,13 @@ def scene_of(record: Record) -> dict:
                           if r.subject in known and r.object in known]}
 
 
+def rivalled(extra: Mapping) -> bool:
+    """Is there another object of the class of the one a question (with its scene) is about?"""
+    things = extra.get("scene", {}).get("objects", ())
+    names = next((set(o["names"]) for o in things if o["id"] == extra.get("object")), set())
+    return sum(bool(names & set(o["names"])) for o in things) > 1
+
+
 def _plain(o: Object, words: dict[str, str]) -> dict:
     plain = {"id": o.id, "names": list(o.names), "attributes": list(o.attributes), "place": o.box}
     if isinstance(o.shape, Mask):

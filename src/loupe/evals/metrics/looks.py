@@ -12,7 +12,7 @@ from loupe.evals.description import fit, parse
 from loupe.evals.metrics.exact import tidy
 from loupe.evals.metrics.figures import Scores, counted, mean, resampled, share
 from loupe.evals.predictions import Prediction
-from loupe.evals.things import Scene, Thing
+from loupe.evals.things import Scene, Thing, rivalled
 from loupe.regions import Box, Region, iou
 from loupe.sample import Regions
 from loupe.world.paint import COLOURS
@@ -34,7 +34,9 @@ def described(predictions: Sequence[Prediction]) -> Scores:
         true.append(same or (fitting is not None and meant in fitting.loose))
         if fitting is None and not same and words:
             remarks.append("words outside the world's grammar, counted wrong")
-    figures = (share("unique", unique), share("exact", exact), share("true of the object, perhaps of others", true))
+    figures = (share("unique", unique), share("exact", exact), share("true of the object, perhaps of others", true),
+               share("unique, another of its class in the picture",
+                     (u for u, p in zip(unique, predictions) if rivalled(p.extra))))
     return Scores("descriptions", len(predictions), figures, _empty(predictions), counted(remarks))
 
 

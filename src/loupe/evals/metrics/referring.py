@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from loupe.evals.metrics.figures import Scores, counted, mean, share
 from loupe.evals.predictions import Prediction
+from loupe.evals.things import rivalled
 from loupe.regions import Box, contains, iou
 
 SAYS_NOTHING = "no box"
@@ -54,6 +55,9 @@ def score(predictions: Sequence[Prediction]) -> Scores:
         share("readable", (box is not None for box in boxes)),
         share("IoU >= 0.5, repairs read", (v >= 0.5 for v in lenient)),
     )
+    if any("scene" in p.extra for p in predictions):  # the class alone does not tell the thing apart
+        figures += (share("IoU >= 0.5, another of its class in the picture",
+                          (v >= 0.5 for v, p in zip(overlaps, predictions) if rivalled(p.extra))),)
     several = sum(sum(isinstance(f.region, Box) for f in p.answer.found) > 1 for p in predictions)
     untidy = sum(box is not None and bool(p.answer.problems) for box, p in zip(boxes, predictions))
     remarks = [("several boxes, the first taken", several), ("a box beside something malformed", untidy)]
