@@ -23,7 +23,7 @@ from loupe.training.objective import Work
 from loupe.training.pretraining import ROOM, Drawn, Words, memory, owners_of, places_of
 
 TERMS = ("class", "attribute", "box", "quality", "mask", "tag")
-WEIGHTS = (1.0, 0.5, 2.0, 0.5, 2.0, 0.1)
+WEIGHTS = (1.0, 0.5, 5.0, 2.0, 2.0, 0.1)
 EACH = 24.0  # locations that one thing, or the tags of one picture, weigh as much as
 GROUND, UNKNOWN = -1, -2
 IGNORED = -100  # class of a location that teaches none
