@@ -95,3 +95,8 @@ class Record:
 
     def object_by_id(self) -> dict[str, Object]:
         return {o.id: o for o in self.objects}
+
+
+def whole_things(record: Record) -> int:
+    """Objects that are neither crowds nor parts of others."""
+    return sum(not o.crowd and o.part_of is None for o in record.objects)

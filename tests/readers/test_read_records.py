@@ -56,3 +56,10 @@ def test_lines_of_others_may_have_any_order_and_missing_pictures_are_counted(mad
     (root / lines[2]["picture"]).unlink()
     found = Records(root)
     assert len(found) == 5 and found.problems["picture not found"] == 1
+
+
+def test_things_are_counted_without_reading_the_whole_line(made):
+    root, records = made
+    read = Records(root)
+    assert [read.things(k) for k in range(len(read))] == [
+        sum(not o.crowd and o.part_of is None for o in r.objects) for r in records]

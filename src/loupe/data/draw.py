@@ -22,7 +22,7 @@ from loupe.data.overlap import all_keys, overlap
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.plain import Roots
 from loupe.readers import reader
-from loupe.record import Record
+from loupe.record import Record, whole_things
 from loupe.sample import Sample
 from loupe.tasks import task
 from loupe.tasks.wording import BUILT_IN
@@ -71,7 +71,8 @@ class Records:
     def _count(self, position: int) -> int:
         """Whole things in a picture; none where it does not decode (drawing it counts the drop)."""
         try:
-            return sum(not o.crowd and o.part_of is None for o in self.records[position].objects)
+            known = getattr(self.records, "things", None)  # readers may know without parsing the whole record
+            return known(position) if known else whole_things(self.records[position])
         except ImageError:
             return 0
 

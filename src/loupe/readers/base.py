@@ -14,7 +14,7 @@ import numpy as np
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.image import Image
 from loupe.readers.pictures import Pictures, given_folders
-from loupe.record import Record
+from loupe.record import Record, whole_things
 from loupe.regions import Box
 
 Note = Callable[[str, object], None]  # (reason, example): count an oddity
@@ -95,6 +95,10 @@ class Reader(Sequence[Record]):
                     self._read[i] = True
                 continue
             yield record
+
+    def things(self, i: int) -> int:
+        """Number of whole things in picture i, crowds left out; readers that know it without parsing say so."""
+        return whole_things(self[i])
 
     def note(self, reason: str, example: object) -> None:
         self.problems[reason] += 1

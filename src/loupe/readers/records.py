@@ -74,9 +74,17 @@ class Records(Reader):
                             where=f"{self.path}: byte {at}")
         return data
 
-    def _record(self, i: int, note: Note) -> Record:
+    def things(self, i: int) -> int:
+        return sum(not o.get("crowd") and o.get("part_of") is None for o in self._data(i)[0].get("objects", ()))
+
+    def _data(self, i: int) -> tuple[dict, str]:
+        """(the line, where it stands)"""
         at, size = (int(v) for v in self._starts[i])
         with open(self.path, "rb") as file:
             file.seek(at)
             line = file.read(size)
-        return from_stored(self._parse(line, at), self.root, f"{self.path}: byte {at}")
+        return self._parse(line, at), f"{self.path}: byte {at}"
+
+    def _record(self, i: int, note: Note) -> Record:
+        data, where = self._data(i)
+        return from_stored(data, self.root, where)

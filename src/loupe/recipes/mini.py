@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loupe.data.mixture import Curriculum, Mixture, Source
+from loupe.data.mixture import Curriculum, HeldOut, Mixture, Source
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tuner import Frozen, Full, Tune
 from loupe.training.recipe import Optim, Recipe, Stage, Start
@@ -65,7 +65,8 @@ MINI_TOWER = Recipe(  # loupe pretrain vision --dense --root DATA --out RUN; DAT
     model=replace(SMALL, vision=replace(SMALL.vision, config=TOWER_CONFIG)),
     vocabulary=1024,  # nothing is said here
     start=BEGIN,
-    stages=(Stage("see", Mixture((Source("world", "records", "records", "train", (("detection", 1.0),)),)),
+    stages=(Stage("see", Mixture((Source("world", "records", "records", "train", (("detection", 1.0),)),),
+                                 held_out=(HeldOut("records", "records", "val"),)),
                   Optim(2e-3, 0.02, warmup=0.03, betas=BETAS), TOWER, epochs=None, steps=12_000, batch=16,
                   precision="float32", objective="dense"),),
     part="vision",
@@ -95,7 +96,7 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               Optim(2e-3, warmup=0.1, betas=BETAS), Tune(vision=Frozen(), bridge=Full(), language=Frozen(),
                                                          tokens="frozen"), epochs=None, steps=250, batch=128),
         Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.2)),
-              Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=9000, batch=128),
+              Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=12_000, batch=64),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ FINE = 4  # each patch is looked at in FINE x FINE places
 OWNED = 3  # places of one object that make a patch its own
 TERMS = ("class", "attribute", "box", "place", "outline", "word", "colour")
 WEIGHTS = (1.0, 1.0, 5.0, 1.0, 0.5, 1.0, 0.5)
+JUDGED = 500  # held-out pictures that score a tower
 ROOM = 2**32  # bytes of pictures and targets kept, where the machine has four times as many
 WAVES = 64  # numbers that say one edge of a box in the sine code, as location tokens start with
 
@@ -159,7 +161,7 @@ class Dense(nn.Module):
 
     def __init__(self, model: VLM, words: Words):
         super().__init__()
-        self.tower = model.vision
+        self.tower, self.encoder, self.words = model.vision, model.encoder, words
         grid, width = self.tower.grid, self.tower.width
         if self.tower.tokens != grid**2:
             raise ConfigError("dense supervision needs one token per patch", got=f"{self.tower.tokens} tokens",
@@ -187,6 +189,44 @@ class Dense(nn.Module):
         )
         total = sum(weight * loss for weight, loss in zip(WEIGHTS, losses))
         return total, torch.stack([loss.detach() for loss in losses])
+
+
+    @torch.no_grad()
+    def score(self, records: Iterable[Record]) -> dict[str, float]:
+        """On the first JUDGED pictures, shares of the patches that lie on objects: class right, every attribute right,
+        box with IoU >= 0.5; of the patches on a printed word, the word right; IoU of the places on objects."""
+        work = DenseWork(self.encoder, self.tower.grid, self.words, room=0)
+        chosen = list(islice(records, JUDGED))
+        device, training, sums = next(self.parameters()).device, self.training, torch.zeros(8, dtype=torch.float64)
+        self.eval()
+        for first in range(0, len(chosen), 64):
+            batch = chosen[first:first + 64]
+            patches = work([(Drawn(("held out", k), batch), False) for k in range(len(batch))]).batch.to(device)
+            out = self.head(self.tower(patches.pixels)).float()
+            sums += self._right(out.split(self.sizes, -1), patches).cpu()
+        self.train(training)
+        owned, named, box, traits, texts, read, both, either = sums.tolist()
+        share = lambda part, whole: round(part / max(1.0, whole), 4)  # noqa: E731
+        return {"pictures": len(chosen), "class": share(named, owned), "attributes": share(traits, owned),
+                "box IoU >= 0.5": share(box, owned), "printed word": share(read, texts),
+                "outline IoU": share(both, either)}
+
+    def _right(self, out: Sequence[Tensor], patches: Patches) -> Tensor:
+        """[8] sums over patches, as `score` divides them."""
+        kind, traits, box, _, outline, printed, _ = out
+        on = ~patches.box.isnan()[..., 0] & (patches.kind > 0)
+        right = box + self.centre
+        corner = torch.maximum(right[..., :2], patches.box[..., :2])
+        far = torch.minimum(right[..., 2:], patches.box[..., 2:])
+        shared = (far - corner).clamp(min=0).prod(-1)
+        union = (right[..., 2:] - right[..., :2]).clamp(min=0).prod(-1) + (
+            patches.box[..., 2:] - patches.box[..., :2]).prod(-1) - shared
+        traits_right = ((traits > 0) == (patches.traits > 0.5)).all(-1) & ~patches.traits.isnan().any(-1)
+        inside, true = (outline > 0) & on[..., None], (patches.outline > 0.5) & on[..., None]
+        text = patches.printed > 0
+        return torch.stack([v.sum().double() for v in (
+            on, on & (kind.argmax(-1) == patches.kind), on & (shared >= 0.5 * union), on & traits_right, text,
+            text & (printed.argmax(-1) == patches.printed), inside & true, inside | true)])
 
 
 def _where(loss, out: Tensor, target: Tensor) -> Tensor:
