@@ -1,4 +1,4 @@
-"""The demo in small: all seven steps, a stop in the middle, and going on."""
+"""The demo in small: all its steps, a stop in the middle, and going on."""
 
 import json
 
@@ -6,17 +6,22 @@ import pytest
 
 from loupe import cli
 
-SMALL = ["stages.see.steps=1", "stages.see.batch=4", "stages.talk.steps=2",
-         "stages.talk.batch=20", "model.language.max_length=112"]  # short answers from a model that knows nothing
+SMALL = ["talk.steps=2", "talk.batch=16", "talk.precision=float32", "model.language.max_length=512"]
 
 
-def test_the_whole_job_survives_a_stop(tmp_path, monkeypatch, capsys):
+def test_the_whole_job_survives_a_stop(carried, tmp_path, monkeypatch, capsys):
+    """With stand-ins for what the package carries: they know nothing, so answers are cut short."""
+    from loupe.evals import runner
+
     out = tmp_path / "demo"
-    argv = ["demo", "--out", str(out), "--images", "24", "--limit", "4",
-            "--benchmarks", "refcoco-val", "coco-counting-val2017", "--", *SMALL]
+    argv = ["demo", "--out", str(out), "--images", "12", "--limit", "3", "--benchmarks", "mini-grounding",
+            "mini-counting", "--", *SMALL]
+    measure = runner.evaluate
 
-    def stop(*args, **more):
-        raise KeyboardInterrupt
+    def stop(predictor, *args, **more):
+        if predictor.name == "mini-demo":
+            raise KeyboardInterrupt
+        return measure(predictor, *args, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr("loupe.evals.runner.evaluate", stop)
@@ -24,25 +29,34 @@ def test_the_whole_job_survives_a_stop(tmp_path, monkeypatch, capsys):
     assert "run the same command again" in capsys.readouterr().err
     weights = next((out / "run/model").glob("*.safetensors"))
     trained, corpus = weights.stat().st_mtime_ns, (out / "corpus/manifest.json").read_bytes()
+    kept = (out / "predictions/mini/mini-grounding.jsonl").read_bytes()
     assert not (out / "report.html").exists()
 
     assert cli.main(argv) == 0
     said = capsys.readouterr().out.strip().splitlines()[-1]
-    assert "report.html" in said and "loupe chat" in said
+    assert "report.html" in said and f"loupe chat {out}/data" in said
     assert weights.stat().st_mtime_ns == trained and (out / "corpus/manifest.json").read_bytes() == corpus
+    assert (out / "predictions/mini/mini-grounding.jsonl").read_bytes() == kept
     report = (out / "report.html").read_text("utf-8")
-    for words in ("refcoco-val", "whole-image", "mean-box", "majority", "Asked about regions", "What to run next",
-                  "loupe evaluate"):
+    for words in ("mini-grounding", "whole-image", "mean-box", "majority", "Asked about regions: mini",
+                  "Asked about regions: mini-demo", "What to run next", "loupe evaluate"):
         assert words in report, words
     assert report.count('class="card"') > 12 and "http" not in report.replace("http-equiv", "")
     assert (out / "answer.png").is_file()
-    assert set(json.loads((out / "demo.json").read_text())["seconds"]) >= {"train", "measure", "report"}
+    assert set(json.loads((out / "demo.json").read_text())["seconds"]) >= {"train another from its parts", "report"}
 
     assert cli.main(["demo", "--out", str(out), "--seed", "1"]) == 2
     assert "another demo" in capsys.readouterr().err
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path, capsys):
+def test_without_weights_it_says_so_before_anything(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("loupe.shipped.home", lambda: tmp_path / "empty")
+    assert cli.main(["demo", "--out", str(tmp_path / "demo")]) == 2
+    assert "carries no weights of 'mini'" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_with_other_files_is_left_alone(carried, tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("mine")
     assert cli.main(["demo", "--out", str(tmp_path)]) == 2
     assert "thesis.txt" in capsys.readouterr().err

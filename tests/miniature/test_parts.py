@@ -18,9 +18,9 @@ PLACE = ROOT / "src/loupe/miniature"
 HERE = [name for name, inside in shipped.SHIPPED.items() if (PLACE / inside / shipped.WEIGHTS).is_file()]
 
 
-def test_all_parts_are_here_or_none():
-    if not HERE:
-        pytest.skip("this checkout carries no weights")
+def test_all_parts_are_here():
+    if shipped.MINI not in HERE:
+        pytest.skip("this checkout does not carry the miniature yet, which is made last")
     assert set(HERE) == set(shipped.SHIPPED)
 
 
@@ -40,7 +40,8 @@ def test_a_part(name):
     card = (place / shipped.CARD).read_text("utf-8")
     assert tuple(re.findall(r"^## (.+)$", card, flags=re.M)) == SECTIONS
     bodies = re.split(r"^## .+$", card, flags=re.M)[1:]
-    assert all(body.strip() for body in bodies) and f"# {name}\n" in card
+    assert all(body.strip() for body in bodies) and "| --- |" in bodies[SECTIONS.index("Scores")]
+    assert card.startswith(f"# {name}\n")
     said = card.split("## Command")[1].split("```")[1].splitlines()[1:]
     assert said[0].startswith("loupe world ") and said[-1].startswith(f"loupe ship RUN {name}")
     for line in said:

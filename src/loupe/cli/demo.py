@@ -14,28 +14,32 @@ from pathlib import Path
 from loupe.cli.roots import add_root, roots_of
 from loupe.cli.train import overrides
 from loupe.errors import ConfigError, FileError
+from loupe.shipped import MINI, folder, is_shipped
 
-HELP = """the whole job in one go: data, training, scores, questions, a report
+HELP = """the whole job in one go: the miniature that loupe carries, data, training, scores, a report
 
-Writes a miniature world in the layouts of real data sets, reads it back, builds instruction data, trains a
-region-talking model, measures it on pictures it has not seen beside trivial baselines, asks it about regions, and
-writes OUT/report.html. About ten minutes on two cores. Run it again after a stop: it goes on where it was.
-With --root it does the same on your own data."""
-STEPS = ("write a miniature world", "read it back", "build instruction data", "train", "measure", "ask", "report")
-WORLD = ("refcoco-val", "refcoco-describe-val", "coco-counting-val2017", "coco-detection-val2017")
-REAL = ("refcoco-val", "coco-unique-val2017", "refcocog-all", "refcoco-describe-val", *WORLD[2:])
-ASKED = 4  # pictures that are asked about
+Writes a miniature world, measures and asks the miniature that loupe carries beside trivial baselines, then trains
+another for a few minutes from the carried vision tower and language model, measures it on the same questions, and
+writes OUT/report.html. A few minutes on two cores. Run it again after a stop: it goes on where it was.
+With --root and a recipe it trains and measures on your own data instead."""
+REAL = ("refcoco-val", "coco-unique-val2017", "refcocog-all", "refcoco-describe-val", "coco-counting-val2017",
+        "coco-detection-val2017")
+QUICK = "mini-quick"  # the suite of benchmarks on the demo's own world
+ASKED = 3  # pictures that are asked about
+WRITE, READ, SHOW, BUILD, TRAIN, MEASURE, ASK, REPORT = STEPS = (
+    "write a miniature world", "read it back", "measure the miniature that loupe carries", "build instruction data",
+    "train another from its parts", "measure that one", "ask", "report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", nargs="*", metavar="PATH=VALUE", help="changes of the recipe, as in `loupe train`")
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
-    parser.add_argument("--recipe", default="mini-start", metavar="NAME", help="default: mini-start")
-    parser.add_argument("--images", type=int, default=6000, metavar="N", help="pictures of the world to train on "
-                        "(default: 6000)")
+    parser.add_argument("--recipe", default="mini-demo", metavar="NAME", help="default: mini-demo")
+    parser.add_argument("--images", type=int, default=4000, metavar="N", help="pictures of the world to train on "
+                        "(default: 4000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the world and the training (default: 0)")
     parser.add_argument("--benchmarks", nargs="+", metavar="NAME", help="default: all that the data allows")
-    parser.add_argument("--limit", type=int, default=400, metavar="N", help="questions per benchmark (default: 400)")
+    parser.add_argument("--limit", type=int, default=150, metavar="N", help="questions per benchmark (default: 150)")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
     add_root(parser)
 
@@ -49,9 +53,10 @@ class Demo:
     recipe: object = None
     read: list[tuple] = field(default_factory=list)  # rows: source, split, pictures, objects, ...
     corpus: Path | None = None
-    model: object = None
+    models: dict[str, object] = field(default_factory=dict)  # the carried one first, then the trained one
+    questions: dict[str, object] = field(default_factory=dict)  # by benchmark
     results: list = field(default_factory=list)
-    cases: list = field(default_factory=list)
+    cases: dict[str, list] = field(default_factory=dict)  # by model
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -62,19 +67,24 @@ class Demo:
 def run(args: argparse.Namespace) -> None:
     demo = Demo(args, roots_of(args.root) or {"": args.out / "data"})
     _claim(demo)
-    for number, (name, step) in enumerate(zip(STEPS, (_world, _read_back, _build, _train, _measure, _ask, _report)), 1):
-        if number == 1 and args.root:
-            continue
-        with _timed(demo, number, name):
-            step(demo)
-    picture = demo.cases[0].image.path if demo.cases else "PICTURE"
-    print(f"\nThe report lies in {demo.out / 'report.html'}; talk to the model next: "
-          f"loupe chat {demo.out / 'run'} {picture}")
+    work = {WRITE: _world, READ: _read_back, SHOW: _show, BUILD: _build, TRAIN: _train, MEASURE: _measure_trained,
+            ASK: _ask, REPORT: _report}
+    steps = [name for name in STEPS if not (args.root and name in (WRITE, SHOW))]
+    for number, name in enumerate(steps, 1):
+        with _timed(demo, f"[{number}/{len(steps)}]", name):
+            work[name](demo)
+    picture = _picture(demo)
+    talk = f"loupe chat {picture}" if MINI in demo.models else f"loupe chat {demo.out / 'run'} {picture}"
+    print(f"\nThe report lies in {demo.out / 'report.html'}; talk to the model next: {talk}")
+
+
+def _picture(demo: Demo) -> object:
+    return next((case.image.path for cases in demo.cases.values() for case in cases), "PICTURE")
 
 
 @contextmanager
-def _timed(demo: Demo, number: int, name: str):
-    print(f"[{number}/{len(STEPS)}] {name}", file=sys.stderr, flush=True)
+def _timed(demo: Demo, number: str, name: str):
+    print(number, name, file=sys.stderr, flush=True)
     start = time.monotonic()
     try:
         yield
@@ -98,6 +108,10 @@ def _claim(demo: Demo) -> None:
     demo.recipe = chosen.change(*overrides(args.changes, chosen), f"seed={args.seed}")
     for name in args.benchmarks or ():
         benchmark(name)
+    parts = [part.checkpoint for part in (demo.recipe.model.vision, demo.recipe.model.language)]
+    for name in [MINI] * (not args.root) + parts:
+        if is_shipped(name):
+            folder(name)
     path = args.out / "demo.json"
     if path.is_file():
         try:
@@ -129,7 +143,7 @@ def _remember(demo: Demo) -> None:
 def _world(demo: Demo) -> None:
     from loupe import world
 
-    world.write(demo.roots[""], demo.args.images, demo.args.seed, workers=os.cpu_count() or 1)
+    world.write(demo.roots[""], demo.args.images, demo.args.seed, world="mini", workers=os.cpu_count() or 1)
 
 
 def _read_back(demo: Demo) -> None:
@@ -164,40 +178,62 @@ def _build(demo: Demo) -> None:
     demo.corpus = write_corpus(groups, demo.out / "corpus", roots=demo.roots, workers=os.cpu_count() or 1).path
 
 
+def _show(demo: Demo) -> None:
+    from loupe.predictors import load
+
+    demo.models[MINI] = load(MINI, device=demo.args.device)
+    _measure(demo, MINI)
+
+
 def _train(demo: Demo) -> None:
     from loupe.predictors import load
     from loupe.training.run import train
 
     train(demo.recipe, demo.out / "run", demo.roots, data=demo.corpus, device=demo.args.device)
-    demo.model = load(demo.out / "run", device=demo.args.device)
-    demo.model.name = demo.recipe.name
+    model = demo.models[demo.recipe.name] = load(demo.out / "run", device=demo.args.device)
+    model.name = demo.recipe.name
 
 
-def _measure(demo: Demo) -> None:
+def _measure_trained(demo: Demo) -> None:
+    _measure(demo, demo.recipe.name)
+
+
+def _measure(demo: Demo, model: str) -> None:
+    """One model on every benchmark, the first one with the baselines beside it."""
     from loupe.cli.evaluate import baselines
-    from loupe.evals.benchmark import CountError, open_questions
     from loupe.evals.runner import evaluate
     from loupe.evals.table import table
 
-    wanted = demo.args.benchmarks or (REAL if demo.args.root else WORLD)
-    for name in wanted:
+    if not demo.questions:
+        _open(demo)
+    limit, first = demo.args.limit, not demo.results
+    for name, questions in demo.questions.items():
+        out = demo.out / "predictions" / model / f"{name}.jsonl"
+        shown = [evaluate(demo.models[model], questions, demo.roots, out, limit=limit)]
+        if first:
+            shown += [evaluate(other, questions, demo.roots, limit=limit, progress=False)
+                      for other in baselines(questions, demo.roots).values()]
+        demo.results += shown
+        print("\n" + table(shown) + "\n", flush=True)
+
+
+def _open(demo: Demo) -> None:
+    from loupe.evals.benchmark import CountError, Shelf, open_questions
+    from loupe.evals.suite import names_of
+
+    shelf, args = Shelf(), demo.args
+    for name in args.benchmarks or (REAL if args.root else names_of([QUICK])):
         try:
-            questions = open_questions(name, demo.roots, "any" if demo.args.root else None)
+            demo.questions[name] = open_questions(name, demo.roots, "any" if args.root else None, shelf=shelf,
+                                                  most=args.limit)
         except (FileError, CountError) as error:
-            if demo.args.benchmarks:
+            if args.benchmarks:
                 raise
             print(f"{name}: left out ({error})", file=sys.stderr)
-            continue
-        limit, out = demo.args.limit, demo.out / "predictions"
-        mine = [evaluate(demo.model, questions, demo.roots, out / f"{name}.jsonl", limit=limit)]
-        mine += [evaluate(other, questions, demo.roots, limit=limit, progress=False)
-                 for other in baselines(questions, demo.roots).values()]
-        demo.results += mine
-        print("\n" + table(mine) + "\n", flush=True)
 
 
 def _ask(demo: Demo) -> None:
-    """Where is it, what is here, how many are there: on pictures of the first benchmark."""
+    """Where is it, what is here, how many are there: on pictures of the first benchmark, every model the same."""
     from loupe.drawing import draw
     from loupe.evals.report import Case
     from loupe.regions import iou
@@ -205,19 +241,20 @@ def _ask(demo: Demo) -> None:
     from loupe.tasks import question
 
     for record, phrase, box in _subjects(demo):
-        look = demo.model.look(record.image)
-        found = look.locate(phrase)
-        right = bool(found) and iou(found[0].region, box) >= 0.5
-        demo.cases.append(Case(record.image, (f"Where is {phrase}?",), Answer(found), (box,), right))
-        words = look.describe(box)
-        demo.cases.append(Case(record.image, ("What is in ", Regions((box,)), "?"), words, phrase))
-        if record.exhaustive and record.objects:
-            name = record.objects[0].name
-            count = sum(o.name == name for o in record.objects)
-            (said,) = look.answers([question("counting", name=name)])
-            demo.cases.append(Case(record.image, (f"How many of these are there: {name}?",), said, str(count)))
-        if len(demo.cases) <= 3:
-            draw(look, Answer(found), demo.out / "answer.png", truth=box)
+        for name, model in demo.models.items():
+            look, cases = model.look(record.image), demo.cases.setdefault(name, [])
+            found = look.locate(phrase)
+            right = bool(found) and iou(found[0].region, box) >= 0.5
+            cases.append(Case(record.image, (f"Where is {phrase}?",), Answer(found), (box,), right))
+            words = look.describe(box)
+            cases.append(Case(record.image, ("What is in ", Regions((box,)), "?"), words, phrase))
+            if record.exhaustive and record.objects:
+                kind = record.objects[0].name
+                count = sum(o.name == kind for o in record.objects)
+                (said,) = look.answers([question("counting", name=kind)])
+                cases.append(Case(record.image, (f"How many of these are there: {kind}?",), said, str(count)))
+            if not (demo.out / "answer.png").exists():
+                draw(look, Answer(found), demo.out / "answer.png", truth=box)
 
 
 def _subjects(demo: Demo):
@@ -247,33 +284,46 @@ def _report(demo: Demo) -> None:
     from loupe.evals.report import cases, evaluation_page, legend
     from loupe.training.run import Run
 
-    trained, out = Run(demo.out / "run"), demo.out
-    size = sum(p.numel() for p in demo.model.vlm.parameters())
-    first = demo.results[0].scores.main if demo.results else None
-    name = demo.recipe.name
+    trained, out, names = Run(demo.out / "run"), demo.out, tuple(demo.models)
+    firsts = [next(r for r in demo.results if r.model == name) for name in names] if demo.results else []
+    size = sum(p.numel() for p in demo.models[demo.recipe.name].vlm.parameters())
     facts = page.facts([
-        *([(f"{demo.results[0].benchmark}, {first.name}", f"{first.value:.1%}", f"of {first.count} questions")] if first
-          else []),
-        ("time", minutes(sum(demo.seconds.values())), f"training {minutes(demo.seconds.get('train', 0))}"),
+        *((f"{r.model}: {r.benchmark}, {r.scores.main.name}", f"{r.scores.main.value:.1%}",
+           f"of {r.scores.main.count} questions") for r in firsts),
+        ("time", minutes(sum(demo.seconds.values())), f"training {minutes(demo.seconds.get(TRAIN, 0))}"),
         ("parameters", f"{size / 1e6:.1f} M", "all parts"),
         ("training", f"{trained.manifest.get('pairs', 0):,}", f"questions on {trained.manifest.get('images', 0):,}"),
     ])
-    asked = page.section("Asked about regions", legend("true", "predicted", "asked"), cases(demo.cases),
-                         note="The questions that loupe chat answers too, on pictures the model has not seen.")
+    asked = [page.section(f"Asked about regions: {name}", legend("true", "predicted", "asked"), cases(shown),
+                          note="The questions that loupe chat answers too, on pictures no model has seen.")
+             for name, shown in demo.cases.items()]
     head = "source", "split", "pictures", "objects", "phrases", "relations", "captions", "mended or left out"
     data = page.section("What was read", page.table(demo.read, head))
-    curve = page.section("Training", *_curves(trained.metrics), note="Loss per answer token (talk) or per patch (see).")
+    curve = page.section("Training", *_curves(trained.metrics), note="Loss per answer token, or per patch.")
     where = page.section("Time", page.table([(step, demo.seconds[step]) for step in STEPS if step in demo.seconds],
                                             ("step", "seconds")))
-    root = " ".join(f"--root {root}" for root in demo.args.root) or f"--root {demo.roots['']}"
-    then = ("Talk to this model, measure it on every question, or train the recipe alone:",
-            f"loupe chat {out / 'run'} {demo.cases[0].image.path if demo.cases else 'PICTURE'}",
-            f"loupe evaluate {out / 'run'} {demo.results[0].benchmark if demo.results else 'NAME'} {root}",
-            f"loupe train {name} {root} --out {out.with_name(out.name + '-long')}")
-    whole = evaluation_page(demo.results, name, demo.roots, title=f"loupe demo: {name}", before=(facts, asked),
-                            lead="A model that talks about regions: built, trained, measured and asked here.",
-                            after=(curve, data, where), then=then)
+    results = sorted(demo.results, key=lambda r: names.index(r.model) if r.model in names else len(names))
+    whole = evaluation_page(results, names, demo.roots, title="loupe demo", before=(facts, *asked), lead=_lead(demo),
+                            after=(curve, data, where), then=_next(demo))
     page.write_page(whole, out / "report.html")
+
+
+def _lead(demo: Demo) -> str:
+    if MINI not in demo.models:
+        return "A model that talks about regions: trained, measured and asked here."
+    return (f"{MINI} is the miniature that loupe carries, trained for longer; {demo.recipe.name} was trained here from "
+            "the same vision tower and a language model that had read about scenes but never seen one.")
+
+
+def _next(demo: Demo) -> tuple[str, ...]:
+    """A sentence and the commands to run next."""
+    args, out, name = demo.args, demo.out, demo.recipe.name
+    root = " ".join(f"--root {root}" for root in args.root) or f"--root {demo.roots['']}"
+    measured = demo.results[0].benchmark if demo.results else "NAME"
+    carried = [f"loupe chat {_picture(demo)}"] * (MINI in demo.models)
+    return ("Talk to the models, measure one on every question, or train the recipe alone:", *carried,
+            f"loupe chat {out / 'run'} {_picture(demo)}", f"loupe evaluate {out / 'run'} {measured} {root}",
+            f"loupe train {name} {root} --out {out.with_name(out.name + '-long')}")
 
 
 def _curves(metrics: list[dict]) -> list:

@@ -155,14 +155,22 @@ def _scores(facts: Facts) -> str:
 
 
 def _nested(exam: Mapping, again: Mapping) -> str:
-    """Figures, or named groups of figures, as the run wrote them."""
-    rows = []
-    for name, value in exam.items():
-        other = again.get(name)
-        for key, figure in value.items() if isinstance(value, Mapping) else (("", value),):
-            second = other.get(key) if isinstance(other, Mapping) else other
-            rows.append((f"{name} {key}".strip(), _number(figure), *([_number(second)] if again else [])))
-    return _table(("figure", "reached", *(["second run"] if again else [])), rows)
+    """Figures one below the other; groups of figures as a row each, with the second run's where they can differ."""
+    single = {name: value for name, value in exam.items() if not isinstance(value, Mapping)}
+    groups = {name: value for name, value in exam.items() if isinstance(value, Mapping)}
+    second = ["second run"] if again else []
+    tables = []
+    if single:
+        rows = [(name, _number(value), *([_number(again.get(name))] if again else []))
+                for name, value in single.items()]
+        tables.append(_table(("figure", "reached", *second), rows))
+    for keys in dict.fromkeys(tuple(value) for value in groups.values()):
+        chosen = [name for name, value in groups.items() if tuple(value) == keys]
+        rows = [(name, *(_number(groups[name][key]) for key in keys),
+                 *([", ".join(_number((again.get(name) or {}).get(key)) for key in keys)] if again else []))
+                for name in chosen]
+        tables.append(_table(("of", *keys, *second), rows))
+    return "\n\n".join(tables)
 
 
 def _results(scores: Mapping, again: Mapping | None) -> str:
@@ -205,6 +213,8 @@ def _share(value: Mapping, interval: bool = True) -> str:
 
 
 def _number(value) -> str:
+    if value is None:
+        return "-"
     return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 

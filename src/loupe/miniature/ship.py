@@ -48,15 +48,23 @@ def ship(run: str | Path, name: str, base, *, scores: Sequence[str | Path] = (),
     if not source.is_dir():
         raise CheckpointError("this run is not finished", got="no such folder", where=source,
                               do="run the same command again to go on with it")
-    facts = Facts(name, 0, 0, {}, (), manifest, _last(run), manifest.get("worlds") or worlds(roots),
+    learnt_from = manifest.get("worlds") or worlds(roots)
+    if not learnt_from:
+        raise ConfigError("nobody could write this run's data again", got="no world among its roots", where=run,
+                          do="give --root as for the training; a shipped part learns from `loupe world` alone")
+    facts = Facts(name, 0, 0, {}, (), manifest, _last(run), learnt_from,
                   [read_scores(path) for path in scores], _second(rebuilt),
                   [read_scores(path) for path in rebuilt_scores], "")
+    if not manifest.get("scores") and not scores:
+        raise ConfigError("nothing was measured on this run, so its card could not say how good it is", where=run,
+                          got="no scores in its manifest", do="give files of scores with --scores")
     place = home / SHIPPED[name]
 
     def write(fresh: Path) -> None:
         check, spec = (_model if name == MINI else _part)(source, fresh, name, same)
         recipe = _recipe(run, base, spec)
         path = fresh / WEIGHTS
+        path.chmod(0o644)
         whole = replace(facts, parameters=shipped.parameters(path), size=path.stat().st_size, check=check,
                         recipe=config.to_json(recipe), changes=config.overrides(base, recipe))
         _weigh(home, name, whole)
