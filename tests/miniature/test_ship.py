@@ -161,6 +161,31 @@ def test_half_precision_must_answer_alike(place, home, tmp_path, monkeypatch):
         ship(tmp_path / "run", "mini", TUNED)
 
 
+def test_a_clip_and_a_refiner_are_shipped(tmp_path):
+    """float32 folders of both classes come out in float16 and open by their own loaders."""
+    import standins
+    from transformers import CLIPConfig, CLIPModel
+
+    from loupe.miniature.ship import _part
+    from loupe.models.refiner import Refiner, RefinerConfig, load_refiner
+
+    text = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "vocab_size": 300}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=standins.TOWER, projection_dim=16)).save_pretrained(
+        tmp_path / "clip")
+    Refiner(RefinerConfig(classes=["ring"], attributes=["red"], size=32, widths=[8, 8, 8, 8], neck=8,
+                          state_width=8)).save_pretrained(tmp_path / "refiner")
+    for source, name in (("clip", "loupe/vision"), ("refiner", "loupe/refiner")):
+        fresh = tmp_path / f"{source}-half"
+        fresh.mkdir()
+        said, _ = _part(tmp_path / source, fresh, name, 1.0)
+        assert re.match(r"no weight moved by more than \d\.\de-0[2-5] of its tensor's size", said), said
+        wide, small = (load_file(tmp_path / place / "model.safetensors") for place in (source, fresh.name))
+        assert {key: tensor.shape for key, tensor in wide.items()} == {k: t.shape for k, t in small.items()}
+        assert all(t.dtype == torch.float16 for t in small.values() if t.is_floating_point())
+    assert load_refiner(tmp_path / "refiner-half").config.classes == ["ring"]
+
+
 def test_what_the_run_measured_stands_in_tables():
     from loupe.miniature.card import _nested
 
