@@ -62,7 +62,7 @@ MINI_VISION = Recipe(
     stages=(
         Stage("match", Mixture((Source("world", "records", "records", "train", (("caption", 1.0),)),),
                                held_out=(HeldOut("records", "records", "val"),)),
-              Optim(1e-3, 0.1, warmup=0.05, betas=(0.9, 0.98)), TOWER, epochs=None, steps=4000, batch=128,
+              Optim(1e-3, 0.1, warmup=0.05, betas=(0.9, 0.98)), TOWER, epochs=None, steps=600, batch=128,
               objective="contrastive"),
     ),
     part="vision",
