@@ -96,7 +96,7 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               Optim(2e-3, warmup=0.1, betas=BETAS), Tune(vision=Frozen(), bridge=Full(), language=Frozen(),
                                                          tokens="frozen"), epochs=None, steps=250, batch=128),
         Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.2)),
-              Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=9000, batch=64),
+              Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=7200, batch=64),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
