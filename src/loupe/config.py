@@ -239,7 +239,7 @@ def _plain(declared, data, where, spoken: bool = False):
     """A str, int, float or bool; from a text someone typed if `spoken`."""
     kinds = [k for k in _options(declared) if k is not type(None)]
     if not kinds or kinds[0] in (object, typing.Any) or _bare(declared) is dict:
-        return data
+        return _free(data)
     for kind in sorted(kinds, key=lambda k: [bool, int, float, str].index(k) if k in (bool, int, float, str) else 9):
         if typing.get_origin(kind) is typing.Literal:
             if data in typing.get_args(kind):
@@ -253,6 +253,13 @@ def _plain(declared, data, where, spoken: bool = False):
         elif kind is str and isinstance(data, str):
             return data.strip("'\"") if spoken and data[:1] in "'\"" else data
     raise ConfigError("a setting has the wrong type", got=repr(data), expected=_say(declared), where=where or None)
+
+
+def _free(data):
+    """JSON without a declared type: sequences are tuples, here as everywhere."""
+    if isinstance(data, dict):
+        return {key: _free(item) for key, item in data.items()}
+    return tuple(map(_free, data)) if isinstance(data, (list, tuple)) else data
 
 
 def _number(data, kind, spoken: bool):
