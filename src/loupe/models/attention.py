@@ -2,7 +2,8 @@
 
 Registered with transformers as "lean" (a name for the specs' `attention`): queries are scaled instead of scores, the
 mask is added in place, and the softmax stays in the type it runs in. Packed batches say which pairs lie where
-(`blocks`); then a pair's scores are computed against the prefix and itself only, not against its neighbours.
+(`blocks`); then a pair's scores are computed against the prefix and itself only, not against its neighbours. Questions
+on one look give its keys and values once (`front`): every row's queries meet them in one product, no row holds a copy.
 """
 
 from __future__ import annotations
@@ -28,10 +29,27 @@ class Blocks:
         return Blocks(self.front, tuple((places.to(device), row.to(device)) for places, row in self.groups))
 
 
+@dataclass(frozen=True)
+class Front:
+    """Keys and values that stand before every row of a batch: per layer [K, P, D]."""
+
+    layers: tuple[tuple[Tensor, Tensor], ...]
+
+    @property
+    def length(self) -> int:
+        return self.layers[0][0].shape[-2] if self.layers else 0
+
+
 def lean_attention(module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
                    scaling: float | None = None, dropout: float = 0.0, blocks: Blocks | None = None,
-                   **_) -> tuple[Tensor, None]:
-    """query [B, H, T, D], key and value [B, K, S, D] -> [B, T, H, D]; the mask is additive."""
+                   front: Front | None = None, **_) -> tuple[Tensor, None]:
+    """query [B, H, T, D], key and value [B, K, S, D] -> [B, T, H, D]; the mask is additive.
+
+    front: what every query sees besides; key, value and mask are then those of the rows alone.
+    """
+    if front is not None:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        return _behind(query * scale, key, value, attention_mask, *front.layers[module.layer_idx]), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (t.repeat_interleave(groups, dim=1) for t in (key, value))
@@ -70,6 +88,27 @@ def _blocked(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, share) -
         parts.append(found.transpose(1, 2).reshape(-1, h, d)[real])
     out = flat[0].new_zeros(b * t, h, d).index_copy(0, torch.cat(places), torch.cat(parts))
     return out.view(b, t, h, d)
+
+
+def _behind(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, front_key: Tensor, front_value: Tensor) -> Tensor:
+    """query [B, H, T, D] sees front [K, P, D] and its own key, value [B, K, S, D] under the mask -> [B, T, H, D].
+
+    All rows' queries are laid side by side, so the front is read once and not repeated.
+    """
+    b, h, t, d = query.shape
+    k, p = front_key.shape[:2]
+    s, g = key.shape[2], h // k
+    own = query.reshape(b, k, g * t, d)
+    flat = own.transpose(0, 1).reshape(k, b * g * t, d)
+    near = own @ key.transpose(-1, -2)  # [B, K, G * T, S]
+    near = near.view(b, k, g, t, s) + mask[:, :, None].to(near.dtype)
+    scores = query.new_empty(k, b * g * t, p + s)
+    scores[..., :p] = flat @ front_key.transpose(-1, -2)
+    scores.view(k, b, g * t, p + s)[..., p:] = near.view(b, k, g * t, s).transpose(0, 1)
+    shares = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
+    out = (shares[..., :p] @ front_value).view(k, b, g * t, d).transpose(0, 1)
+    out = out + shares.view(k, b, g * t, p + s)[..., p:].transpose(0, 1) @ value  # [B, K, G * T, D]
+    return out.reshape(b, h, t, d).transpose(1, 2).contiguous()
 
 
 def register() -> None:

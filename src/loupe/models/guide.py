@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from torch import Tensor
 
@@ -29,6 +29,15 @@ class Pieces:
             self.known[token] = self._decode([*self.anchor, token])[len(self.before):]
         return self.known[token]
 
+    @cached_property
+    def starting(self) -> dict[str, list[int]]:
+        """First character -> the tokens whose text begins with it."""
+        out: dict[str, list[int]] = {}
+        for token in range(len(self.tokenizer)):
+            if piece := self[token]:
+                out.setdefault(piece[0], []).append(token)
+        return out
+
     def _decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
@@ -43,7 +52,7 @@ class Guide:
         if kind not in CHOICES:
             raise ConfigError("cannot hold an answer to this", got=repr(kind), expected=", ".join(map(repr, CHOICES)),
                               where="constrain")
-        self.walker = _untied(codec, kind).walker(None if kind == FREE else kind, size)
+        self.walker = untied(codec, kind).walker(None if kind == FREE else kind, size)
         self.free, self.pieces = kind in (FREE, "text"), pieces
         self.state, self.last = self.walker.start, ""
         self.count = self.whole = 0
@@ -52,7 +61,7 @@ class Guide:
     def choose(self, logs: Tensor, stop: tuple[int, ...]) -> int:
         """logs [V]: log-probabilities -> the token taken."""
         if not self.stopping:
-            for token in _falling(logs):
+            for token in falling(logs):
                 if stop and token == stop[0] and self.walker.ends(self.state):
                     self.stopping = list(stop)
                     break
@@ -78,14 +87,14 @@ class Guide:
 
 
 @lru_cache(maxsize=64)
-def _untied(codec: Codec, kind: str) -> Codec:
+def untied(codec: Codec, kind: str) -> Codec:
     """Without the forms that tie words to a region, which have no end of their own, where there are others."""
     only = {"boxes": "box", "points": "point"}.get(kind, kind)
     groups = tuple(g for g in codec.groups if not g.tied and only in g.kinds)
     return replace(codec, groups=groups) if groups else codec
 
 
-def _falling(logs: Tensor):
+def falling(logs: Tensor):
     """Token ids, the most probable first."""
     first = logs.topk(min(FIRST, len(logs))).indices.tolist()
     yield from first
