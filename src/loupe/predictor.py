@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from loupe.image import Image
 from loupe.sample import Answer, Problem, Sample
 
 
@@ -24,3 +25,25 @@ class Predictor(Protocol):
 def unanswered(error: Exception, kind: str = "picture") -> Answer:
     """The Answer to a question that could not be asked: nothing said, and why."""
     return Answer((), (Problem(kind, str(error), 0),))
+
+
+class Seen(Protocol):
+    """Pictures a predictor keeps in sight: several rounds of questions on them cost one look each.
+
+    `answer` is that of a Predictor. What else a predictor can do it may leave out:
+    `weigh` takes samples that end with an answer and yields the log-probability of that answer (natural, the sum over
+    its tokens), None where the question cannot be asked; `sampled` draws answers at a temperature, each by a seed of
+    its own made of `seed` and the sample's id, with the scores of an undisturbed model.
+    """
+
+    def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]: ...
+
+    def weigh(self, samples: Iterable[Sample]) -> Iterator[float | None]: ...
+
+    def sampled(self, samples: Iterable[Sample], temperature: float, seed: int = 0) -> Iterator[Answer]: ...
+
+
+def seen(predictor: Predictor, looks: Sequence[tuple[Image, ...]]) -> Seen | Predictor:
+    """The predictor with these looks kept, where it has a method `seen` for that; else the predictor itself."""
+    keep = getattr(predictor, "seen", None)
+    return predictor if keep is None else keep(looks)

@@ -23,16 +23,18 @@ BELOW = {
     "data": {"readers", "writers", "tasks"},
     "evals": {"data", "world", "readers", "writers", "tasks"},
 }
+BELOW["bootstrapping"] = {"evals"} | BELOW["evals"]  # its report draws with the pages and judges of evals
 BELOW["models"] = {"evals"} | BELOW["evals"]
 BELOW["predictors"] = BELOW["importers"] = {"models"} | BELOW["models"]
 BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
-BELOW["cli"] = {"recipes", "miniature"} | BELOW["recipes"]
+BELOW["cli"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
-TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "evals", "cli"}
+TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "evals", "bootstrapping", "cli"}
 HEAVY = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
+OPTIONAL = {"loupe.data.scale": {"ray"}}  # extras of pyproject.toml, imported when they are used
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -90,7 +92,7 @@ def test_imports_point_down(name, path):
 def test_outside_imports(name, path):
     """Core stands on numpy and Pillow alone; everything else on the declared dependencies."""
     outside = {other.split(".")[0] for other in imported(path)} - set(sys.stdlib_module_names)
-    allowed = {"numpy", "PIL", "loupe"} if floor(name) in CORE else TRAINING_PATH
+    allowed = {"numpy", "PIL", "loupe"} if floor(name) in CORE else TRAINING_PATH | OPTIONAL.get(name, set())
     assert outside <= allowed, f"{name} imports {sorted(outside - allowed)}"
     if floor(name) in TORCH_FREE - {"cli"}:
         assert not outside & set(HEAVY), f"{name} imports {sorted(outside & set(HEAVY))}"

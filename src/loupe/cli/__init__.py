@@ -16,6 +16,7 @@ VERBS = {
     "world": "loupe.cli.world",
     "build": "loupe.cli.build",
     "show": "loupe.cli.show",
+    "bootstrap": "loupe.cli.bootstrap",
     "pretrain": "loupe.cli.pretrain",
     "train": "loupe.cli.train",
     "evaluate": "loupe.cli.evaluate",
@@ -25,7 +26,7 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "build", "show"),
+    "data": ("world", "build", "show", "bootstrap"),
     "train": ("pretrain", "train"),
     "measure": ("evaluate", "score"),
     "talk": ("chat",),

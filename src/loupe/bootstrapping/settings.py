@@ -1,0 +1,73 @@
+"""What is asked of the model (Settings), and what is kept of its answers afterwards (Rule)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loupe.errors import ConfigError, unknown_name
+
+SCORES = {
+    "iou": "overlap of the box found again with the annotated one",
+    "likelihood": "probability of the description's tokens (geometric mean)",
+    "margin": "the annotated box against the best other one, as answers to where the description is",
+    "contrast": "the description's probability at the annotated box against that at the best other one",
+    "agreement": "mean overlap over other wordings, augmentations and a second model",
+    "combined": "geometric mean of all that is known of these",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every question of a run. Shares are of 1, areas are square pixels of the original picture."""
+
+    most_objects: int = 15  # Pink A.2: pictures with more are left out
+    least_area: float = 2000.0  # Pink A.2: smaller boxes are not described
+    least_share: float | None = None  # instead of it: share of the picture's area
+    candidates: int = 1  # descriptions of each box; the first is the most probable one in the fixed wording
+    temperature: float = 0.0  # of the others: above 0 they are drawn; 0: the most probable in other wordings
+    wordings: int = 0  # the description is looked for in so many other wordings too
+    flip: bool = False  # ... in the mirror image, left and right exchanged in the words
+    crops: int = 0  # ... in so many small crops that cut no annotated box
+    crop_share: float = 0.1  # of a side, the most a crop takes from an edge
+    margin: bool = True  # weigh the annotated boxes against each other, where the predictor can
+    contrast: bool = False  # weigh the description at each annotated box, where the predictor can
+    seed: int = 0  # of drawn descriptions and crops
+    limit: int | None = None  # only the first so many pictures
+    together: int = 8  # pictures asked about side by side; written together or not at all
+    shard: int = 256  # pictures in a file, and a worker's piece of work
+
+    def __post_init__(self):
+        least = {"most_objects": 1, "candidates": 1, "together": 1, "shard": 1, "wordings": 0, "crops": 0, "seed": 0,
+                 "limit": 1, "least_area": 0, "least_share": 0, "temperature": 0}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ConfigError(f"{name} is too small", got=value, expected=f"{bound} or more", where="bootstrapping")
+        for name in ("least_share", "crop_share"):
+            if (getattr(self, name) or 0) >= 1:
+                raise ConfigError(f"{name} is no share", got=getattr(self, name), expected="0 to below 1",
+                                  where="bootstrapping", do="write 0.005 for half a per cent")
+        if self.crop_share >= 0.5:
+            raise ConfigError("a crop would leave nothing", got=f"crop_share {self.crop_share}", expected="below 0.5")
+
+    def least(self, width: int, height: int) -> float:
+        """Square pixels of the smallest box that is described in a picture of this size."""
+        return self.least_area if self.least_share is None else self.least_share * width * height
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which pairs are kept: by the overlap, and by any score on top of it. Moves without running the model."""
+
+    iou: float = 0.5  # Pink §4.1, lambda: the least overlap that counts as found again
+    by: str = "iou"  # one of SCORES: chooses among a box's descriptions, and ranks the pairs
+    least: float | None = None  # of that score
+    share: float | None = None  # keep the best so many of all described boxes, of those that pass
+
+    def __post_init__(self):
+        if self.by not in SCORES:
+            raise unknown_name("score", self.by, SCORES, "bootstrapping")
+        for name in ("iou", "least", "share"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"{name} is no share", got=value, expected="0 to 1", where="bootstrapping")

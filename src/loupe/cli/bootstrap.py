@@ -1,0 +1,172 @@
+"""`loupe bootstrap`: referring expressions for annotated boxes, written and checked by a model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from loupe.errors import ConfigError, FileError
+
+HELP = """turn annotated boxes into referring expressions with a model that checks itself
+
+Each annotated box is described, the description is looked for in the picture, and the pair is kept if the box that
+comes back overlaps the annotated one. The same command after a stop goes on where it was. `report` applies other
+thresholds to what was measured, without the model, and makes a page.
+
+  loupe bootstrap --model runs/pink --reader objects365 --root data/objects365 --out data/pairs
+  loupe bootstrap --model mini --reader objects365 --root data/mini/objects365 --out pairs --least-area 0.5% --limit 200
+  loupe bootstrap --model mini --reader objects365 --root data/mini/objects365 --out more --candidates 4 \\
+      --temperature 0.7 --contrast --flip --crops 2 --wordings 2 --workers 2
+  loupe bootstrap report pairs --truth data/mini/records
+  loupe bootstrap report pairs --by combined --share 0.6 --records data/better"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", nargs="*", metavar="report OUT", help="look at a finished run instead")
+    parser.add_argument("--model", metavar="MODEL", help="checkpoint or run folder, or mini (which loupe carries)")
+    parser.add_argument("--reader", metavar="NAME", default="objects365", help="how the folder is read (objects365)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the annotated pictures")
+    parser.add_argument("--split", metavar="NAME", help="of the data set (train); of --truth (the run's)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where everything goes")
+    which = parser.add_argument_group("what is asked")
+    which.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    which.add_argument("--most-objects", type=int, metavar="N", help="leave out pictures with more objects (15)")
+    which.add_argument("--least-area", metavar="PX", help="leave out smaller boxes: square pixels (2000), or 0.5%% of "
+                       "the picture")
+    which.add_argument("--candidates", type=int, metavar="N", help="descriptions of each box (1)")
+    which.add_argument("--temperature", type=float, metavar="T", help="draw the further descriptions at T (0: the most "
+                       "probable ones in other wordings)")
+    which.add_argument("--wordings", type=int, metavar="N", help="look for it in N other wordings too (0)")
+    which.add_argument("--flip", action="store_true", help="look for it in the mirror image too")
+    which.add_argument("--crops", type=int, metavar="N", help="look for it in N small crops too (0)")
+    which.add_argument("--contrast", action="store_true", help="weigh the description at the other boxes too")
+    which.add_argument("--no-margin", action="store_true", help="do not weigh the boxes against each other")
+    which.add_argument("--second", metavar="MODEL", help="another model that looks for the descriptions too")
+    which.add_argument("--seed", type=int, metavar="N", help="of drawn descriptions and crops (0)")
+    keep = parser.add_argument_group("what is kept")
+    keep.add_argument("--iou", type=float, default=0.5, help="least overlap of the box that comes back (0.5)")
+    keep.add_argument("--by", default="iou", metavar="SCORE", help="iou, likelihood, margin, contrast, agreement or "
+                      "combined: chooses among descriptions and ranks pairs (iou)")
+    keep.add_argument("--least", type=float, metavar="X", help="least value of that score, 0 to 1")
+    keep.add_argument("--share", type=float, metavar="X", help="at most this share of the described boxes, the best")
+    how = parser.add_argument_group("how")
+    how.add_argument("--workers", type=int, default=1, metavar="N", help="processes, through Ray Data (1)")
+    how.add_argument("--retry", action="store_true", help="ask again about pictures at which the model failed")
+    how.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (64)")
+    how.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
+    how.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (float32)")
+    look = parser.add_argument_group("report")
+    look.add_argument("--truth", type=Path, metavar="DIR", help="loupe's own records of the same pictures, which know "
+                      "what every object looks like (`loupe world` writes them)")
+    look.add_argument("--records", type=Path, metavar="DIR", help="also write the records that this rule keeps")
+    look.add_argument("--shown", type=int, default=24, metavar="N", help="cards of kept and of rejected pairs (24)")
+
+
+def run(args: argparse.Namespace) -> None:
+    from loupe.bootstrapping import Rule
+
+    rule = Rule(args.iou, args.by, args.least, args.share)
+    if args.report:
+        if args.report[0] != "report" or len(args.report) != 2:
+            raise ConfigError("not understood", got=" ".join(args.report), expected="report OUT, or options alone")
+        return _report(args, Path(args.report[1]), rule)
+    for name in ("model", "root", "out"):
+        if getattr(args, name) is None:
+            raise ConfigError(f"--{name} is not given", expected="--model M --root DIR --out DIR")
+    _run(args, rule)
+
+
+def settings_of(args: argparse.Namespace):
+    """The Settings that the options say."""
+    from loupe.bootstrapping import Settings
+
+    names = ("limit", "most_objects", "candidates", "temperature", "wordings", "crops", "seed")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return Settings(**given, **_area(args.least_area), flip=args.flip, contrast=args.contrast,
+                    margin=not args.no_margin)
+
+
+def _area(text: str | None) -> dict[str, float]:
+    """ "2000" -> square pixels, "0.5%" -> a share of the picture."""
+    if text is None:
+        return {}
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        raise ConfigError("no area", got=text, expected="2000 or 0.5%", where="--least-area") from None
+    return {"least_share": number / 100} if text.endswith("%") else {"least_area": number}
+
+
+def parts(model: str, second: str | None, options: dict, reader: str, root: Path, split: str):
+    """Everything a process works with, opened."""
+    from loupe import predictors, readers
+    from loupe.bootstrapping.run import Parts
+
+    opened = readers.reader(reader)(root, split)  # wrong data before a model is loaded
+    return Parts(predictors.load(model, **options), opened, predictors.load(second, **options) if second else None)
+
+
+def _run(args: argparse.Namespace, rule) -> None:
+    from loupe import bootstrapping
+    from loupe.data.scale import has_ray
+    from loupe.predictors import BASELINES
+
+    settings, workers = settings_of(args), args.workers
+    if args.model in BASELINES:
+        raise ConfigError("a baseline describes nothing", got=args.model, expected="a checkpoint or run folder")
+    if workers > 1 and not has_ray():
+        print("Ray is not installed (pip install 'loupe[scale]'): one process does the work")
+        workers = 1
+    options = {"device": args.device, "dtype": args.dtype, "rows": args.batch}
+    make = partial(parts, args.model, args.second, options, args.reader, args.root, args.split or "train")
+    made = make()
+    stored = bootstrapping.run(made.predictor, made.reader, args.out, settings, rule, second=made.second,
+                               workers=workers, make=make, retry=args.retry)
+    counts, chosen = stored.manifest["counts"], stored.manifest["selection"]
+    for what, reasons in (("pictures", counts["pictures"]["left out"]), ("boxes", counts["boxes"]["left out"]),
+                          ("described boxes", chosen["left out"])):
+        for reason, number in reasons.items():
+            print(f"{number:>10,}  {what}: {reason}")
+    five = chosen["table 5"]
+    print(f"kept {chosen['kept']:,} of {chosen['described']:,} described boxes ({chosen['share']:.1%}), "
+          f"{five['mean words']:.1f} words each, in {args.out / 'records'}; next: loupe bootstrap report {args.out}")
+
+
+def _report(args: argparse.Namespace, out: Path, rule) -> None:
+    from loupe import readers
+    from loupe.bootstrapping import read
+    from loupe.bootstrapping.page import report
+    from loupe.evals.page import write_page
+
+    stored = read(out)
+    truth = None
+    if args.truth is not None:
+        split = args.split or stored.manifest["records"]["split"]
+        if not (args.truth / f"{split}.jsonl").is_file():
+            raise FileError("no records here", where=args.truth, expected=f"{split}.jsonl", do="check --truth")
+        truth = readers.reader("records")(args.truth, split)
+    content, numbers = report(stored, rule, truth, args.root, args.shown)
+    page = write_page(content, out / "report.html")
+    (out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+    if args.records is not None:
+        _rewrite(args, stored, rule)
+    chosen, judged = numbers["selection"], numbers.get("judged")
+    said = "" if not judged or judged["rule"]["precision"] is None else f", {judged['rule']['precision']:.1%} right"
+    print(f"{chosen['kept']:,} of {chosen['described']:,} pairs kept ({chosen['share']:.1%}{said}); look at {page}")
+
+
+def _rewrite(args: argparse.Namespace, stored, rule) -> None:
+    """The records this rule keeps, from the folder the run read."""
+    from loupe import readers
+    from loupe.bootstrapping.output import write_kept
+    from loupe.bootstrapping.rule import kept
+
+    source = stored.manifest["plan"]["source"]
+    reader = readers.reader(source["reader"])(args.root or stored.manifest["root"], source["split"])
+    pairs = kept(stored.pairs, rule)
+    wanted = {pair.record for pair, _ in pairs}
+    positions = {record.id: k for k, record in enumerate(reader) if record.id in wanted}
+    count = write_kept(args.records, source["split"] or "train", reader, pairs, positions)
+    print(f"{len(pairs):,} pairs on {count:,} pictures in {args.records}")

@@ -1,0 +1,254 @@
+"""Whole runs: what lies on disk, stops and goings-on, everything that can go wrong counted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from boot_stubs import Seer, folder, opened
+
+from loupe import bootstrapping
+from loupe.bootstrapping import Rule, Settings
+from loupe.bootstrapping.run import FAILED, Parts
+from loupe.errors import ConfigError, FileError, ImageError
+from loupe.readers import reader
+from loupe.regions import Box
+from loupe.sample import Answer
+
+PICTURES = [[(20, 20, 30, 40), (60, 30, 25, 25)], [(15, 20, 50, 60)], [], [(5, 5, 40, 40), (50, 50, 4, 4)],
+            [(3 * k, 5, 3, 60) for k in range(17)], [(10, 10, 30, 30), (60, 60, 30, 30)]]
+SMALL = Settings(least_share=0.01, together=2, shard=4, flip=True)
+FILES = ("pairs.jsonl", "records/train.jsonl", "manifest.json")
+
+
+class Lying(Seer):
+    """Calls the first thing of the last picture by the other one's name."""
+
+    def reply(self, sample):
+        if sample.task == "description" and sample.record == "6":
+            return Answer(("green cup",), (), "", 0.5)
+        return super().reply(sample)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return folder(tmp_path / "data", PICTURES)
+
+
+def contents(out) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in FILES}
+
+
+def test_a_run_by_hand(data, tmp_path):
+    stored = bootstrapping.run(Lying(), opened(data), tmp_path / "out", SMALL)
+    counts, selection = stored.manifest["counts"], stored.manifest["selection"]
+    assert counts["pictures"] == {"read": 6, "asked about": 4, "left out": {
+        "picture with too many objects": 1, "picture without boxes": 1}}
+    assert counts["boxes"] == {"annotated": 2 + 1 + 2 + 17 + 2, "described": 6, "answers without a box": {},
+                               "left out": {"box too small": 1, "picture with too many objects": 17}}
+    assert (selection["described"], selection["kept"], selection["left out"]) == (6, 5, {"found elsewhere": 1})
+    five = selection["table 5"]
+    assert (five["pictures"], five["expressions"], five["mean words"], five["lengths"]) == (4, 5, 2.0, {"2": 5})
+    assert (five["different words"], five["different expressions"]) == (3, 2)  # red cup, green cup
+    assert selection["classes"] == {"cup": {"described": 6, "kept": 5}}
+    lost = stored.pairs[4]
+    assert lost.candidates[0].text == "green cup" and lost.candidates[0].iou == 0
+
+
+def test_the_annotated_box_is_kept_and_read_again(data, tmp_path):
+    class Sloppy(Seer):
+        def reply(self, sample):
+            answer = super().reply(sample)
+            if answer.found:
+                box = answer.regions[0]
+                part = type(answer.found[0])(Box(box.x1, box.y1, box.x2, box.y1 + 0.6 * box.height), 0.7)
+                return Answer((part,), (), "", 0.7)
+            return answer
+
+    bootstrapping.run(Sloppy(), opened(data), tmp_path / "out", SMALL)
+    written, given = reader("records")(tmp_path / "out" / "records", "train"), opened(data)
+    by_id = {record.id: record for record in given}
+    assert len(written) == 4
+    for record in written:
+        source = by_id[record.id]
+        assert record.objects == source.objects and record.image.bytes() == source.image.bytes()
+        for phrase in record.phrases:
+            assert (phrase.kind, phrase.refers) == ("bootstrapped", True)
+            assert phrase.region == source.object_by_id()[phrase.object].box
+    assert sum(len(record.phrases) for record in written) == 6
+
+
+@pytest.fixture
+def finished(data, tmp_path):
+    bootstrapping.run(Lying(), opened(data), tmp_path / "whole", SMALL)
+    return tmp_path / "whole"
+
+
+def test_a_stop_behind_any_line_loses_and_doubles_nothing(data, finished, tmp_path):
+    """The shards cut behind every line, and inside every line: the same bytes come out."""
+    wanted, cuts = contents(finished), 0
+    for shard in sorted((finished / "shards").iterdir()):
+        raw = shard.read_bytes()
+        ends = [k + 1 for k, byte in enumerate(raw) if byte == 10]
+        for end in sorted({0, *ends, *(e - 1 for e in ends), *(e - 20 for e in ends)}):
+            out = tmp_path / f"cut-{cuts}"
+            shutil.copytree(finished, out)
+            (out / "manifest.json").unlink()
+            (out / "shards" / shard.name).write_bytes(raw[:end])
+            predictor = Lying()
+            bootstrapping.run(predictor, opened(data), out, SMALL)
+            assert contents(out) == wanted, (shard.name, end)
+            assert {s.record for s in predictor.asked} <= ({"1", "2", "4", "6"} if end < len(raw) else set())
+            cuts += 1
+    assert cuts > 15
+
+
+def test_a_killed_run_goes_on(data, finished, tmp_path):
+    class Stopped(Lying):
+        def reply(self, sample):
+            if len(self.asked) > 9:
+                raise KeyboardInterrupt
+            return super().reply(sample)
+
+    out = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        bootstrapping.run(Stopped(), opened(data), out, SMALL)
+    assert not (out / "manifest.json").exists()
+    with pytest.raises(FileError, match="not finished"):
+        bootstrapping.read(out)
+    bootstrapping.run(Lying(), opened(data), out, SMALL)
+    assert contents(out) == contents(finished)
+    again = Lying()
+    bootstrapping.run(again, opened(data), out, SMALL)
+    assert not again.asked
+
+
+def test_another_rule_asks_nothing(data, finished):
+    again = Lying()
+    stored = bootstrapping.run(again, opened(data), finished, SMALL, Rule(iou=0.0))
+    assert not again.asked and stored.manifest["selection"]["kept"] == 6
+
+
+def test_a_longer_run_goes_on_with_a_shorter_one(data, finished, tmp_path):
+    out = tmp_path / "grown"
+    for limit in (1, 3, 5, None):
+        bootstrapping.run(Lying(), opened(data), out, Settings(least_share=0.01, together=2, shard=4, flip=True,
+                                                               limit=limit))
+    assert contents(out) == contents(finished)
+
+
+def test_another_plan_is_refused(data, finished, tmp_path):
+    with pytest.raises(FileError, match="settings.least_share"):
+        bootstrapping.run(Lying(), opened(data), finished, Settings(least_share=0.02, together=2, shard=4, flip=True))
+    with pytest.raises(FileError, match="weights"):
+        bootstrapping.run(Seer("other"), opened(data), finished, SMALL)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(FileError, match="other files"):
+        bootstrapping.run(Seer(), opened(data), tmp_path / "full", SMALL)
+    with pytest.raises(ConfigError, match="make="):
+        bootstrapping.run(Seer(), opened(data), tmp_path / "two", SMALL, workers=2)
+
+
+def test_two_runs_do_not_write_one_file(data, tmp_path):
+    class Nested(Seer):
+        def reply(self, sample):
+            with pytest.raises(FileError, match="another process"):
+                bootstrapping.run(Seer(), opened(data), tmp_path / "out", SMALL)
+            return super().reply(sample)
+
+    bootstrapping.run(Nested(), opened(data), tmp_path / "out", SMALL)
+
+
+def test_what_goes_wrong_is_counted_and_ends_nothing(data, finished, tmp_path):
+    """A torn picture, an endpoint that fails at one, nonsense for another; later the endpoint is mended."""
+    torn = data / "images" / "train" / "p2.png"
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[:60])
+
+    class Failing(Lying):
+        broken = True
+
+        def reply(self, sample):
+            try:
+                sample.images[0].array()
+            except ImageError as error:
+                from loupe.predictor import unanswered
+
+                return unanswered(error)
+            if self.broken and sample.record == "4":
+                raise ConnectionError("the line is dead")
+            if self.broken and sample.record == "1":
+                return Answer(("]]0.1,",), (), "]]0.1,", 0.1)
+            return super().reply(sample)
+
+    out, failing = tmp_path / "out", Failing()
+    stored = bootstrapping.run(failing, opened(data), out, SMALL)
+    assert stored.manifest["counts"]["pictures"]["left out"] == {
+        "picture does not decode": 1, "picture with too many objects": 1, "picture without boxes": 1,
+        f"{FAILED}: ConnectionError": 1}
+    assert stored.manifest["counts"]["boxes"]["answers without a box"] == {"no box": 2}
+    left = stored.manifest["counts"]["boxes"]
+    assert left["annotated"] == left["described"] + sum(left["left out"].values())
+    failing.broken = False
+    asked = len(failing.asked)
+    bootstrapping.run(failing, opened(data), out, SMALL)
+    assert len(failing.asked) == asked  # only with retry
+    stored = bootstrapping.run(failing, opened(data), out, SMALL, retry=True)
+    assert f"{FAILED}: ConnectionError" not in stored.manifest["counts"]["pictures"]["left out"]
+    assert {s.record for s in failing.asked[asked:]} == {"4"}
+
+
+def test_a_folder_without_anything(tmp_path):
+    data = folder(tmp_path / "data", [[], []])
+    stored = bootstrapping.run(Seer(), opened(data), tmp_path / "out")
+    assert stored.pairs == () and stored.manifest["selection"]["share"] == 0
+    assert (tmp_path / "out" / "records" / "train.jsonl").read_bytes() == b""
+
+
+def test_pairs_of_another_kind_are_refused(finished):
+    (finished / "pairs.jsonl").write_text(json.dumps({"loupe": "predictions"}) + "\n")
+    with pytest.raises(FileError, match="no file of pairs"):
+        bootstrapping.read(finished)
+
+
+def parts(data, log) -> Parts:
+    """For a worker: a predictor that dies once, at the fourth picture, and opens its own reader."""
+    import os
+    import signal
+
+    class Dying(Lying):
+        def reply(self, sample):
+            with open(log, "a") as file:
+                file.write(f"{os.getpid()} {sample.record}\n")
+            if sample.record == "4" and not (log.parent / "died").exists():
+                (log.parent / "died").write_text(str(os.getpid()))
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().reply(sample)
+
+    return Parts(Dying(), opened(data))
+
+
+@pytest.mark.long
+def test_two_workers_one_killed_give_what_one_gives(data, tmp_path):
+    pytest.importorskip("ray")
+    import sys
+    from functools import partial
+    from pathlib import Path
+
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False,
+             runtime_env={"env_vars": {"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])}})
+    try:
+        settings = Settings(least_share=0.01, together=1, shard=2, flip=True)
+        bootstrapping.run(Lying(), opened(data), tmp_path / "one", settings)
+        log = tmp_path / "log"
+        bootstrapping.run(Lying(), opened(data), tmp_path / "two", settings, workers=2, make=partial(parts, data, log))
+        assert contents(tmp_path / "two") == contents(tmp_path / "one")
+        died = (tmp_path / "died").read_text()
+        workers = {line.split()[0] for line in log.read_text().splitlines()}
+        assert died in workers and len(workers) >= 2
+    finally:
+        ray.shutdown()
