@@ -147,6 +147,11 @@ class Rows:
 
     def ask(self) -> Tensor:
         """[N, V] float32: logits behind each question."""
+        hidden, last = self.read(), self.next - self.prefix.length - 1
+        return self.model.logits(hidden[torch.arange(len(last), device=self.device), last]).float()
+
+    def read(self) -> Tensor:
+        """[N, wide, D]: every token behind the prefix, shorter rows padded at the end."""
         start, n = self.prefix.length, len(self.bodies)
         ids = torch.zeros(n, self.wide, dtype=torch.int64, device=self.device)
         for row, body in zip(ids, self.bodies):
@@ -155,9 +160,7 @@ class Rows:
         mask = torch.cat([own.new_ones(self.wide, start), own], 1).expand(n, 1, self.wide, start + self.wide)
         positions = torch.arange(start, start + self.wide, device=self.device).expand(n, self.wide)
         x = embed(self.model, ids, self.owners, self.prefix.seen, self.prefix.images)
-        hidden = self.model.hidden(x, mask, positions, self.cache)
-        last = self.next - start - 1
-        return self.model.logits(hidden[torch.arange(n, device=self.device), last]).float()
+        return self.model.hidden(x, mask, positions, self.cache)
 
     def step(self, ids: list[int]) -> Tensor:
         """One token for each row -> [N, V] float32."""
@@ -181,7 +184,7 @@ def generate(model: VLM, prefix: Prefix, owners: Sequence[int], bodies: Sequence
              guides: Sequence | None = None) -> tuple[list[Generated], Rows]:
     """Greedy answers to `bodies`, row i behind look `owners[i]`, at most `most[i]` tokens (the stop is one of them).
 
-    guides: one `Guide` per row, or None for the most probable token whatever it is.
+    guides: one `Guide` (or `Dice`) per row, or None for the most probable token whatever it is.
     """
     stop = model.encoder.stop
     out = [Generated() for _ in bodies]
