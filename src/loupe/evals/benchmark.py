@@ -49,6 +49,9 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     _coco("position", "coarse-position", "boxes", task_options={"kinds": ["boxes"]}),
     Benchmark("refcoco-describe-val", "refer", "refer", "val", {"dataset": "refcoco", "by": "unc"},
               task="description", metric="words", task_options={"phrases": "refers"}),
+    # 100 photos x 64 x 64 places: the 409,600 questions of PAE-LaMM's evaluation (§4.1), on COCO's photos
+    _coco("pixels", "reconstruction", "colours", task_options={"size": 64}, draw=1, most=100, form="colours", grid=64,
+          answer=32),
     *MINI,
 )}
 

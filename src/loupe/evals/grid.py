@@ -1,6 +1,7 @@
 """Whole masks and pictures from questions about the places of a grid: one sample in, grid x grid questions asked.
 
-Any predictor can be asked so; questions about one picture come one after another, so that they share its look.
+Any predictor can be asked so; questions about one picture come one after another, so that they share its look. One
+with a method `dense` (for many short questions on one picture; the same answers as `answer`) is asked by that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from itertools import islice, product
 import numpy as np
 
 from loupe.errors import ConfigError
+from loupe.evals.ladder import ladder
 from loupe.evals.metrics.exact import tidy
+from loupe.evals.metrics.reconstruction import errors
 from loupe.evals.spec import Benchmark
 from loupe.image import downsampled
 from loupe.predictor import Predictor
@@ -39,7 +42,7 @@ class Masks:
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = list(samples)
         wheres = list(self.predictor.answer(samples))
-        answers = iter(_short(self.predictor).answer(q for s in samples for q in self._questions(s)))
+        answers = _densely(_short(self.predictor), (q for s in samples for q in self._questions(s)))
         for s, where in zip(samples, wheres):
             yes = [_yes(a) for a in islice(answers, self.grid ** 2)]
             inside = np.array([bool(y) for y in yes]).reshape(self.grid, self.grid)
@@ -69,7 +72,7 @@ class Colours:
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = list(samples)
-        answers = iter(self.predictor.answer(q for s in samples for q in self._questions(s)))
+        answers = _densely(self.predictor, (q for s in samples for q in self._questions(s)))
         for _ in samples:
             said = list(islice(answers, self.grid ** 2))
             colours = [next((p for p in a.parts if isinstance(p, Colour)), "") for a in said]
@@ -118,6 +121,8 @@ def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") 
              "image mean": small.mean((0, 1))}
     extra = {name: float(np.abs(truth - mean).mean() / 255) for name, mean in means.items()}
     extra |= {"noise floor": floor(record, size, filter), "size": size}
+    extra["ladder"] = {name: errors(rung[at[:, None], at], truth) for name, rung in
+                       ladder(record.image, size, filter).items()}
     extra["truth"] = tuple(Colour(*(int(v) for v in c)) for c in truth.reshape(-1, 3))
     return Sample((record.image,), (user(f"The colours of {grid} x {grid} places?"),), "reconstruction",
                   identity(record, "reconstruction", f"grid:{grid}"), record.id, extra)
@@ -126,6 +131,10 @@ def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") 
 def pixels_of(grid: int, size: int) -> np.ndarray:
     """[grid] the columns (and rows) of a picture of `size` pixels a side that a grid asks for."""
     return np.arange(grid) * size // grid + size // grid // 2
+
+
+def _densely(predictor: Predictor, questions: Iterable[Sample]) -> Iterator[Answer]:
+    return iter(getattr(predictor, "dense", predictor.answer)(questions))
 
 
 def _short(predictor: Predictor) -> Predictor:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from loupe.errors import ConfigError
 from loupe.image import Image
-from loupe.models.decoding import Generated, Prefix, generate, see
+from loupe.models import dense
+from loupe.models.decoding import Prefix, generate, see
 from loupe.models.encoding import Encoded
-from loupe.models.guide import Guide, Pieces
+from loupe.models.guide import Guide
+from loupe.models.reading import pieces, read
 from loupe.models.vlm import VLM
+from loupe.models.weighing import Dice
 from loupe.regions import Box, Mask, Point, Polygon, Region
 from loupe.sample import Answer, Colour, Found, ImageMark, Part, Regions, Sample, Turn
 from loupe.tasks import question
@@ -25,6 +29,8 @@ class Limits:
     tokens: int = 65536  # keys and values held: rows x (prefix + longest question + answer)
     answer: int = 128  # tokens of one answer
     constrain: str | None = None  # see `Look.ask`
+    temperature: float = 0.0  # 0: the most probable token; above: drawn, where nothing is constrained
+    seed: int = 0  # of drawing, with the sample's id
 
     @property
     def longest(self) -> int:
@@ -79,6 +85,18 @@ class Look:
         """Words about a region."""
         return self.answers([self._task("description", region=region)])[0]
 
+    def pixels(self, n: int = 64, **options) -> np.ndarray:
+        """The picture as the model sees it, uint8 [n, n, 3]; see `loupe.models.dense.pixels`."""
+        return dense.pixels(self, n, **options)
+
+    def segment(self, phrase: str, grid: int = 32, **options) -> Mask:
+        """The pixels that lie on `phrase`, by a question for each of grid x grid places; see `likely`."""
+        return self.likely(phrase, grid, **options).mask
+
+    def likely(self, phrase: str, grid: int = 32, **options) -> dense.Likely:
+        """The same as probabilities; see `loupe.models.dense.likely`."""
+        return dense.likely(self, phrase, grid, **options)
+
     def talk(self) -> Talk:
         """A conversation: each turn is answered knowing the earlier ones."""
         return Talk(self)
@@ -118,7 +136,7 @@ class Talk:
         same = _common(self._ids, ids[:-1])
         known = self._prefix.crop(start + same)
         most = _room(model, start, ids, limits.longest)
-        guides = _guides(model, [sample], limits.constrain)
+        guides = _guides(model, [sample], limits)
         (written,), rows = generate(model, known, [0], [ids[same:]], [most], guides)
         layers = tuple((layer.keys, layer.values) for layer in rows.cache.layers)
         length = rows.cache.layers[0].get_seq_length()
@@ -166,8 +184,8 @@ def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[
     bodies = [e.ids for e in encoded]
     most = [_room(model, prefix.length, body, limits.longest) for body in bodies]
     order = sorted((i for i in range(len(samples)) if out[i] is None), key=lambda i: len(bodies[i]))
-    for chunk in _chunks(order, bodies, prefix.length, limits):
-        guides = _guides(model, [samples[i] for i in chunk], limits.constrain)
+    for chunk in chunks(order, bodies, prefix.length, limits):
+        guides = _guides(model, [samples[i] for i in chunk], limits)
         written, _ = generate(model, prefix, [owners[i] for i in chunk], [bodies[i] for i in chunk],
                               [most[i] for i in chunk], guides)
         for k, i in enumerate(chunk):
@@ -175,53 +193,13 @@ def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[
     return out
 
 
-def read(model: VLM, sample: Sample, written: Generated, guide: Guide | None = None) -> Answer:
-    """What was generated as an Answer, each region with the geometric mean probability of its tokens."""
-    encoder = model.encoder
-    if guide is not None and not written.stopped and guide.whole:
-        written = Generated(written.ids[:guide.whole], written.logs[:guide.whole])
-    whole = encoder.decode(written.ids)
-    text = encoder.dialogue.answer(whole)
-    score = _mean(written.logs)
-    places = encoder.places(sample)
-    if not places:
-        return Answer((text,) if text else (), (), text, score)
-    parsed = encoder.codec.parse(text, places[0], 0)
-    parts, spans = [], iter(parsed.spans)
-    ends = _token_ends(encoder, written.ids) if parsed.spans else []
-    offset = max(0, whole.find(text))
-    for part in parsed.parts:
-        if not isinstance(part, str):
-            start, end = next(spans)
-            if isinstance(part, Found):
-                part = replace(part, score=_mean(_logs_between(written.logs, ends, start + offset, end + offset)))
-        parts.append(part)
-    return Answer(tuple(parts), parsed.problems, text, score)
-
-
-def _token_ends(encoder, ids: Sequence[int]) -> list[int]:
-    """Character behind each token in the decoded text."""
-    return [len(encoder.decode(ids[:k])) for k in range(1, len(ids) + 1)]
-
-
-def _logs_between(logs: Sequence[float], ends: Sequence[int], start: int, end: int) -> list[float]:
-    """Of the tokens that write any character of start..end."""
-    return [log for log, a, b in zip(logs, [0, *ends], ends) if a < end and b > start]
-
-
-def _mean(logs: Sequence[float]) -> float | None:
-    """Log-probabilities -> their geometric mean probability."""
-    return math.exp(sum(logs) / len(logs)) if logs else None
-
-
-def _guides(model: VLM, samples: Sequence[Sample], kind: str | None) -> list[Guide] | None:
+def _guides(model: VLM, samples: Sequence[Sample], limits: Limits) -> list[Guide] | list[Dice] | None:
+    kind = limits.constrain
     if kind is None:
-        return None
-    encoder = model.encoder
-    if not hasattr(encoder, "pieces"):
-        encoder.pieces = Pieces(encoder.tokenizer)
+        return [Dice(limits.temperature, limits.seed, s.id) for s in samples] if limits.temperature > 0 else None
+    encoder, known = model.encoder, pieces(model)
     frames = [next(iter(encoder.places(s)), None) for s in samples]
-    return [Guide(encoder.codec, kind, encoder.pieces, (f.width, f.height) if f else None) for f in frames]
+    return [Guide(encoder.codec, kind, known, (f.width, f.height) if f else None) for f in frames]
 
 
 def _room(model: VLM, prefix: int, body: Sequence[int], most: int) -> int:
@@ -234,7 +212,7 @@ def _room(model: VLM, prefix: int, body: Sequence[int], most: int) -> int:
     return min(left, most)
 
 
-def _chunks(order: Sequence[int], bodies: Sequence[Sequence[int]], prefix: int, limits: Limits):
+def chunks(order: Sequence[int], bodies: Sequence[Sequence[int]], prefix: int, limits: Limits):
     """Runs of `order` (shortest question first) within the limits; at least one question each."""
     chunk: list[int] = []
     for i in order:

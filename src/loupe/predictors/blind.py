@@ -32,13 +32,19 @@ class Blind:
         return Blind(short(answer)) if short else self
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        return self._answer(samples, self.predictor.answer)
+
+    def dense(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        return self._answer(samples, getattr(self.predictor, "dense", self.predictor.answer))
+
+    def _answer(self, samples: Iterable[Sample], ask) -> Iterator[Answer]:
         waiting: list[Sample | ImageError] = []
         for sample in samples:
             try:
                 waiting.append(replace(sample, images=tuple(grey(*image.size) for image in sample.images)))
             except ImageError as error:
                 waiting.append(error)
-        answers = iter(self.predictor.answer([s for s in waiting if isinstance(s, Sample)]))
+        answers = iter(ask([s for s in waiting if isinstance(s, Sample)]))
         for s in waiting:
             yield next(answers) if isinstance(s, Sample) else unanswered(s)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby, islice
 from pathlib import Path
 
-from loupe.errors import CheckpointError, ConfigError, ImageError, LoupeError
+from loupe.errors import CheckpointError
 from loupe.image import Image
-from loupe.models.decoding import see
-from loupe.models.encoding import Encoded
-from loupe.models.look import Limits, Look, answer
+from loupe.models.look import Limits, Look
 from loupe.models.vlm import VLM
-from loupe.predictor import unanswered
+from loupe.predictors.seen import SeenBy
 from loupe.sample import Answer, Sample
 
+DENSE = 8192  # questions on one look that are held in memory together
 STRETCH = 16  # times `rows`: the most questions on one look that are answered together
 
 
@@ -60,55 +60,18 @@ class Model:
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         """One Answer each, in order. Pictures are looked at once per run of questions, several looks to a batch."""
         for window in _windows(samples, self.limits.rows):
-            yield from self._window(window)
+            yield from self.seen([sample.images for sample in window]).answer(window)
 
-    def _window(self, samples: list[Sample]) -> list[Answer]:
-        out: dict[int, Answer] = {}
-        groups: dict[tuple[Image, ...], list[int]] = {}
-        for i, sample in enumerate(samples):
-            groups.setdefault(sample.images, []).append(i)
-        by_number: dict[int, list[tuple[Image, ...]]] = {}
-        for images in groups:
-            by_number.setdefault(len(images), []).append(images)
-        for looks in by_number.values():
-            looks, prefix, broken = self._see(looks)
-            out |= {i: unanswered(error) for images, error in broken.items() for i in groups[images]}
-            if prefix is None:
-                continue
-            pairs = [(i, owner) for owner, images in enumerate(looks) for i in groups[images]]
-            ready = self._encoded([samples[i] for i, _ in pairs], prefix.length)
-            out |= {i: e for (i, _), e in zip(pairs, ready) if isinstance(e, Answer)}
-            asked = [(i, owner, e) for (i, owner), e in zip(pairs, ready) if isinstance(e, Encoded)]
-            answers = answer(self.vlm, prefix, [owner for _, owner, _ in asked], [samples[i] for i, *_ in asked],
-                             self.limits, [e for *_, e in asked])
-            out |= {i: said for (i, *_), said in zip(asked, answers)}
-        return [out[i] for i in range(len(samples))]
+    def dense(self, samples: Iterable[Sample]) -> Iterator[Answer]:
+        """As `answer`, for many short questions on each picture, one picture after another (masks, whole pictures)."""
+        for images, run in groupby(samples, key=lambda sample: sample.images):
+            look = self.seen([images])
+            while some := list(islice(run, DENSE)):
+                yield from look.dense(some)
 
-    def _see(self, looks: list[tuple[Image, ...]]):
-        """(looks that decode, their prefix or None, {look: error} of the rest)."""
-        try:
-            return looks, see(self.vlm, looks), {}
-        except ImageError:
-            broken = {images: error for images in looks if (error := _damage(images))}
-        good = [images for images in looks if images not in broken]
-        return good, see(self.vlm, good) if good else None, broken
-
-    def _encoded(self, samples: list[Sample], prefix: int) -> list[Encoded | Answer]:
-        """Each question in tokens, or why it cannot be asked: a region outside the view, no room, a turn too many."""
-        encoder, most = self.vlm.encoder, self.vlm.encoder.max_length
-        try:
-            out = list(encoder.encode(samples))
-        except LoupeError as error:
-            if len(samples) > 1:
-                return [each for sample in samples for each in self._encoded([sample], prefix)]
-            return [unanswered(error, "question")]
-        for k, (sample, encoded) in enumerate(zip(samples, out)):
-            if not sample.turns or sample.turns[-1].role != "user":
-                out[k] = unanswered(ConfigError("sample does not end with a question", where=sample.id), "question")
-            elif prefix + len(encoded.ids) >= most:
-                out[k] = unanswered(ConfigError("question is too long", got=f"{prefix + len(encoded.ids)} tokens",
-                                                expected=f"below {most}"), "question")
-        return out
+    def seen(self, looks: Sequence[tuple[Image, ...]]) -> SeenBy:
+        """Pictures kept in sight: rounds of questions, weighed answers and drawn ones, from one look each."""
+        return SeenBy(self.vlm, looks, self.limits)
 
 
 def _windows(samples: Iterable[Sample], rows: int) -> Iterator[list[Sample]]:
@@ -124,15 +87,6 @@ def _windows(samples: Iterable[Sample], rows: int) -> Iterator[list[Sample]]:
         one = same
     if window:
         yield window
-
-
-def _damage(images: tuple[Image, ...]) -> ImageError | None:
-    try:
-        for image in images:
-            image.pillow()
-    except ImageError as error:
-        return error
-    return None
 
 
 def _weights_folder(folder: Path) -> Path:

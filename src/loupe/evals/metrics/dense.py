@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from loupe.evals.metrics import reconstruction
 from loupe.evals.metrics.figures import Figure, Scores, counted, mean, resampled
 from loupe.evals.predictions import Prediction
 from loupe.regions import Box, Colour, Mask, pixels
@@ -39,9 +40,11 @@ def masks(predictions: Sequence[Prediction]) -> Scores:
 def colours(predictions: Sequence[Prediction]) -> Scores:
     """way: how far from the patch mean's error to the noise floor, 0 to 1. Errors are means of |difference| over
     locations and channels, as shares of 255; a location whose answer is no colour counts with the picture's mean.
+    Then the reconstruction error in its three readings, each with the ladder of baselines.
     """
     keys = ("patch mean", "noise floor", "image mean")
-    rows = [(error(p), *(float(p.extra[key]) for key in keys)) for p in predictions]
+    pictures = [errors(p) for p in predictions]
+    rows = [(each[0], *(float(p.extra[key]) for key in keys)) for each, p in zip(pictures, predictions)]
 
     def way(mine: float, patch: float, floor: float, _image: float = 0.0) -> float:
         return (patch - mine) / (patch - floor) if patch > floor else 0.0
@@ -51,17 +54,18 @@ def colours(predictions: Sequence[Prediction]) -> Scores:
     figures = (resampled("way from patch mean to noise floor", rows, way),
                *(Figure(f"mean error{of}", float(v), count=count)
                  for of, v in zip(("", " of the patch mean", " of the noise floor", " of the image mean"), means)))
+    figures += reconstruction.figures(pictures, [p.extra.get("ladder", {}) for p in predictions])
     return Scores("colours", count, figures, _unread(predictions))
 
 
-def error(p: Prediction) -> float:
-    """Mean |difference| of one picture, 0 to 1."""
+def errors(p: Prediction) -> tuple[float, float, float]:
+    """Of one picture, in the readings of `reconstruction`."""
     truth = np.array([(c.r, c.g, c.b) for c in p.truth], float)
     said = [part if isinstance(part, Colour) else None for part in p.answer.parts]
     said += [None] * (len(truth) - len(said))
     middle = truth.mean(0)
     values = np.array([middle if c is None else (c.r, c.g, c.b) for c in said[:len(truth)]], float)
-    return float(np.abs(values - truth).mean() / 255)
+    return reconstruction.errors(values, truth)
 
 
 def _overlap(shape: Mask | Box | None, truth: Mask) -> tuple[int, int]:

@@ -1,0 +1,235 @@
+"""Pictures and masks out of a question for every place of a grid, all of them on one look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from loupe.errors import ConfigError
+from loupe.evals.grid import pixels_of, places
+from loupe.models import viewing
+from loupe.models.decoding import Prefix
+from loupe.models.encoding import Encoded
+from loupe.models.rail import Grammar, Words
+from loupe.models.reading import pieces, read
+from loupe.models.viewing import ROWS
+from loupe.models.vlm import VLM
+from loupe.regions import Box, Colour, Mask, Point, contains
+from loupe.sample import Answer, Sample, Turn, assistant
+from loupe.tasks import task
+
+YES, NO = "yes", "no"
+SURE = 0.9  # probability from which a place is settled, if its neighbours agree
+
+
+@dataclass(frozen=True, eq=False)
+class Likely:
+    """How likely each place of a grid lies on what a phrase means.
+
+    probability [G, G], rows from the top: p(yes) / (p(yes) + p(no)); asked: places the model was asked about, the rest
+    have their neighbourhood's; box: where the model said the thing is, if it was asked that first.
+    """
+
+    probability: np.ndarray
+    size: tuple[int, int]  # width and height of the picture
+    asked: int
+    box: Box | None = None
+    image: int = 0
+
+    @property
+    def mask(self) -> Mask:
+        """In pixels of the picture: those whose place is more likely on it than not."""
+        (width, height), grid = self.size, len(self.probability)
+        rows, columns = (np.arange(n) * grid // n for n in (height, width))
+        return Mask.from_array((self.probability > 0.5)[rows[:, None], columns], self.image)
+
+
+def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False, rows: int = ROWS,
+           image: int = 0) -> np.ndarray:
+    """The picture as the model sees it: uint8 [n, n, 3], a question for every pixel of it squeezed to n x n.
+
+    size: ask about the picture squeezed to size x size instead, for n x n of its pixels. expected: the mean over the
+    colour values by their probability instead of the most probable ones (codecs with a token for each value).
+    """
+    _check("n", n)
+    width, height = _picture(look, image).size
+    if size is None:
+        points = places(width, height, n)
+    else:
+        if size % n:
+            raise ConfigError("the pixels do not fit the picture", got=f"{n} of {size}",
+                              expected="a number that divides size", where="n")
+        at = (pixels_of(n, size) + 0.5) / size
+        points = [Point(float(x) * width, float(y) * height) for y in at for x in at]
+    encoder = look.model.encoder
+    rail = Grammar(encoder.codec, "colour", pieces(look.model), _view(look, image))
+    watch, values = _values(encoder) if expected else ((), None)
+    turns = _turns("reconstruction", points, image)
+    out = np.zeros((len(points), 3), np.uint8)
+    known: dict[tuple[int, ...], tuple[int, int, int]] = {}
+    for k, said in _asked(look, turns, "reconstruction", rail, rows, watch, "pixels"):
+        if expected:
+            shares = np.array(said.shares, float)  # [3, values]
+            out[k] = np.rint((shares * values).sum(-1) / shares.sum(-1))
+            continue
+        ids = tuple(said.ids)
+        if ids not in known:
+            known[ids] = _colour(encoder, ids, look.frames[image])
+        out[k] = known[ids]
+    return out.reshape(n, n, 3)
+
+
+def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure: float = SURE,
+           within: Box | bool = False, rows: int = ROWS, image: int = 0) -> Likely:
+    """Of every place of a grid x grid: does it lie on `phrase`?
+
+    coarse: ask coarse x coarse places first, then only where a neighbour differs or less than `sure` is said, on finer
+    and finer grids. within: places inside a box only, or (True) inside the one the model finds first (none: no mask).
+    """
+    _check("grid", grid)
+    if not phrase.strip():
+        raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
+    if coarse is not None and (coarse < 1 or grid % coarse):
+        raise ConfigError("the coarse grid does not fit the grid", got=f"{coarse} of {grid}",
+                          expected="a number that divides the grid", where="coarse")
+    picture = _picture(look, image)
+    width, height = picture.size
+    box = within if isinstance(within, Box) else None
+    if within is True:
+        box = next((f.region for f in look.locate(phrase) if isinstance(f.region, Box)), None)
+        if box is None:
+            return Likely(np.zeros((grid, grid), np.float32), (width, height), 0, None, image)
+    points = places(width, height, grid)
+    inside = np.array([box is None or contains(box, p) for p in points]).reshape(grid, grid)
+    rail, watch = _words(look, (YES, NO))
+
+    def ask(cells: np.ndarray) -> np.ndarray:
+        """Flat numbers of places -> their probability."""
+        turns = _turns("segmentation", [points[int(k)] for k in cells], image, phrase=phrase)
+        out = np.zeros(len(cells), np.float32)
+        for k, said in _asked(look, turns, "segmentation", rail, rows, watch, phrase):
+            yes, no = said.shares[0]
+            out[k] = yes / (yes + no) if yes + no else 0.5
+        return out
+
+    probability, count = refined(ask, inside, coarse or grid, sure)
+    return Likely(probability, (width, height), count, box, image)
+
+
+def refined(ask: Callable[[np.ndarray], np.ndarray], inside: np.ndarray, coarse: int,
+            sure: float = SURE) -> tuple[np.ndarray, int]:
+    """(probability [G, G], places asked) from a coarse grid on: blocks whose neighbours differ, or that are not sure,
+    are asked again in smaller blocks. Outside `inside` [G, G] it is 0."""
+    grid = len(inside)
+    known = np.where(inside, np.nan, 0).astype(np.float32)
+    stride, count = grid // coarse, 0
+    todo, level = np.ones((coarse, coarse), bool), np.zeros((coarse, coarse), np.float32)
+    while True:
+        at = np.arange(grid // stride) * stride + stride // 2
+        rows, columns = (at[k] for k in np.nonzero(todo))
+        new = np.isnan(known[rows, columns])
+        cells = rows[new] * grid + columns[new]
+        if len(cells):
+            known.reshape(-1)[cells] = ask(cells)
+            count += len(cells)
+        level = np.where(todo, known[at[:, None], at], level)
+        if stride == 1:
+            return np.where(np.isnan(known), level, known), count
+        times = 2 if stride % 2 == 0 else stride
+        todo, level = (np.kron(a, np.ones((times, times), a.dtype)) for a in (_doubtful(level, sure), level))
+        stride //= times
+
+
+def _doubtful(level: np.ndarray, sure: float) -> np.ndarray:
+    """[C, C]: not sure, or one of the eight neighbours is on the other side."""
+    yes = level > 0.5
+    padded = np.pad(yes, 1, mode="edge")
+    n = len(level)
+    around = np.stack([padded[i:i + n, j:j + n] for i in range(3) for j in range(3)])
+    return (np.maximum(level, 1 - level) < sure) | (around.any(0) & ~around.all(0))
+
+
+def answers(model: VLM, prefix: Prefix, owner: int, samples: Sequence[Sample], encoded: Sequence[Encoded], most: int,
+            constrain: str | None = None, rows: int = ROWS) -> list[Answer]:
+    """Answers to questions on look `owner`, those that plain generation gives. Their scores leave out what a grammar
+    forced."""
+    rail = None
+    if constrain is not None and samples:
+        frame = model.encoder.places(samples[0])[0]
+        rail = Grammar(model.encoder.codec, constrain, pieces(model), (frame.width, frame.height))
+    out: list[Answer | None] = [None] * len(samples)
+    for batch in viewing.ask(model, prefix, owner, [e.ids for e in encoded], most, rail=rail, rows=rows):
+        for k, said in batch:
+            out[k] = read(model, samples[k], said)
+    return out
+
+
+def _asked(look, turns: Sequence[Turn], name: str, rail, rows: int, watch: Sequence[int], what: str):
+    """(number of the turn, what was said) of every turn, batch by batch."""
+    model = look.model
+    bodies = [e.ids for e in model.encoder.encode([Sample(look.images, (turn,), name) for turn in turns])]
+    room = model.encoder.max_length - look.prefix.length - max(len(body) for body in bodies)
+    if room < 1:
+        raise ConfigError("the question does not fit", got=f"{model.encoder.max_length - room + 1} tokens",
+                          expected=f"at most {model.encoder.max_length}", where="model.language.max_length")
+    with tqdm(total=len(turns), desc=what, unit="place", delay=2, disable=None, leave=False) as bar:
+        for batch in viewing.ask(model, look.prefix, 0, bodies, room, rail=rail, rows=rows, watch=watch):
+            yield from batch
+            bar.update(len(batch))
+
+
+def _turns(name: str, points: Sequence[Point], image: int, **fields) -> list[Turn]:
+    """The task's fixed wording at every place."""
+    wording = task(name).wordings()[0]
+    return [Turn("user", wording.fill(region=Point(p.x, p.y, image), **fields)) for p in points]
+
+
+def _words(look, words: Sequence[str]) -> tuple[Words, tuple[int, ...]]:
+    """A rail of these answers as the model's dialogue writes them, and the token each begins with."""
+    encoder = look.model.encoder
+    said = encoder.encode([Sample(look.images, (Turn("user", ("?",)), assistant(word))) for word in words])
+    stop = len(encoder.stop)
+    ids = [tuple(label for label in e.labels if label >= 0) for e in said]
+    ids = [each[:len(each) - stop] if stop and each[-stop:] == tuple(encoder.stop) else each for each in ids]
+    first = tuple(each[0] for each in ids)
+    if len(set(first)) < len(first):
+        raise ConfigError("the answers begin with the same token", got=", ".join(map(repr, words)),
+                          do="use another tokenizer or dialogue")
+    return Words(ids), first
+
+
+def _values(encoder) -> tuple[tuple[int, ...], np.ndarray]:
+    """(tokens of colour values, the value 0..255 of each)."""
+    known = {token: fraction for token, (axis, fraction) in encoder.codec.starts.items() if axis == "value"}
+    if not known:
+        raise ConfigError("this codec has no token for each colour value", got=repr(encoder.codec.name),
+                          expected="xy", do="leave expected out")
+    return tuple(encoder.tokenizer.convert_tokens_to_ids(list(known))), np.array(list(known.values())) * 255
+
+
+def _colour(encoder, ids: Sequence[int], frame) -> tuple[int, int, int]:
+    text = encoder.dialogue.answer(encoder.decode(ids))
+    colour = next((p for p in encoder.codec.parse(text, frame, 0).parts if isinstance(p, Colour)), None)
+    if colour is None:
+        raise ConfigError("there is no room for an answer", got=repr(text), expected="a colour",
+                          where="model.language.max_length")
+    return colour.r, colour.g, colour.b
+
+
+def _picture(look, image: int):
+    if not 0 <= image < len(look.images):
+        raise ConfigError("there is no such picture in this look", got=image,
+                          expected=f"0..{len(look.images) - 1}" if look.images else "a look at a picture")
+    return look.images[image]
+
+
+def _view(look, image: int) -> tuple[int, int]:
+    return look.frames[image].width, look.frames[image].height
+
+
+def _check(name: str, value: int) -> None:
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError("a picture has at least one place a side", got=value, expected="1 or more", where=name)
