@@ -12,8 +12,8 @@ import torch
 from transformers import AutoTokenizer, CLIPModel
 
 from loupe.errors import CheckpointError, ConfigError
-from loupe.models.assembly import build
-from loupe.models.clip import image_features, load_clip, retrieval, text_features, text_tokenizer
+from loupe.models.assembly import build, build_vision
+from loupe.models.clip import image_features, join, load_clip, retrieval, text_features, text_tokenizer
 from loupe.models.spec import VisionSpec
 from loupe.recipes import recipe
 from loupe.training import state
@@ -142,8 +142,6 @@ def test_a_batch_learnt_by_heart(opened):
 
 def _fresh(objective):
     """A VLM around the objective's encoder with weights of its own, which the other tests do not see."""
-    from loupe.models.assembly import build_vision
-
     class Seen:
         encoder = objective.encoder
         spec = type("Spec", (), {"vision": objective.encoder.vision})
@@ -246,3 +244,15 @@ def test_dense_pretraining_ends_with_a_tower(data, tmp_path, small):
     assert tower.dtype == torch.float16 and tower.config.hidden_size == 32
     assert (run.folder / "vision/preprocessor_config.json").is_file() and not (run.folder / "model").exists()
     assert train(dense, run.folder, None).model == run.folder / "vision", "a finished run is returned at once"
+
+
+def test_a_text_side_joins_a_tower_of_a_checkpoint(tiny, opened, tmp_path):
+    """A checkpoint of a tower alone beside a config with a text side: its weights, and words yet to learn."""
+    tower = opened[0].clip.vision_model
+    tower.save_pretrained(tmp_path / "tower")
+    spec = replace(tiny.model.vision, checkpoint=str(tmp_path / "tower"))
+    joined = join(spec, build_vision(spec)[0], opened[0].tokenizer)
+    assert all(torch.equal(p, q) for p, q in zip(joined.vision_model.parameters(), tower.parameters()))
+    assert joined.config.text_config.vocab_size == len(opened[0].tokenizer)
+    with pytest.raises(ConfigError, match="no text side"):
+        join(replace(spec, config=None), build_vision(spec)[0], opened[0].tokenizer)
