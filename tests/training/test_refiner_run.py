@@ -101,6 +101,9 @@ def test_refusals(whole, small, data, tmp_path):
     talk = Stage("talk", Mixture((Source("world", "records", "records"),)), Optim(1e-3))
     with pytest.raises(ConfigError, match="one stage"):
         replace(small, stages=(talk,))
+    assert dict(small.change("losses.box=5").losses)["box"] == 5
+    with pytest.raises(ConfigError, match="unknown loss.*did you mean 'quality'"):
+        replace(small, losses=(("qualty", 1.0),))
     with pytest.raises(ConfigError, match="did you mean 'steps'"):
         small.change("stages.refine.stepps=3")
 

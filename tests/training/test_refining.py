@@ -18,12 +18,12 @@ from loupe.models.refiner import Refiner, RefinerConfig
 from loupe.record import Object, Record
 from loupe.regions import Box, iou
 from loupe.training.pretraining import Drawn, Words
+from loupe.training.refiner_recipe import LOSSES
 from loupe.training.refiner_run import _scores
 from loupe.training.refining import (
     EACH,
     GROUND,
     UNKNOWN,
-    WEIGHTS,
     RefinerWork,
     Refining,
     best_score,
@@ -105,8 +105,8 @@ def test_thing_losses_weigh_things_alike(scene):
     sight = replace(sight, traits=torch.zeros_like(sight.traits), quality=torch.zeros_like(sight.quality),
                     box=scenes.box[scenes.cell.clamp(0, 2)])
     traits, box, quality = thing_losses(sight, scenes)
-    assert float(traits) == pytest.approx(4 * math.log(2)), "the ball's attributes are not annotated"
-    assert float(box) == pytest.approx(0, abs=1e-5) and float(quality) == pytest.approx(3 * math.log(2))
+    assert float(traits) == pytest.approx(4 * math.log(2), rel=1e-5), "the ball's attributes are not annotated"
+    assert float(box) == pytest.approx(0, abs=1e-5) and float(quality) == pytest.approx(3 * math.log(2), rel=1e-5)
 
 
 def test_overlaps_against_regions():
@@ -143,9 +143,10 @@ def test_mask_loss(scene):
 def test_the_total_is_the_weighted_sum(scene):
     scenes = stacked([targets(scene, squash(16, 16, 16), WORDS)] * 2, CONFIG)
     torch.manual_seed(0)
-    total, terms = Refining(Refiner(CONFIG))(scenes)
-    scale = torch.tensor([1.0] + [EACH] * 5)
-    assert float(total) == pytest.approx(float((torch.tensor(WEIGHTS) * scale * terms).sum()), rel=1e-5)
+    objective = Refining(Refiner(CONFIG), (("box", 3.0), ("class", 2.0)))
+    total, terms = objective(scenes)
+    assert objective.terms[0] == "class" and objective.terms[2] == "box"
+    assert float(total) == pytest.approx(float(2 * terms[0] + 3 * EACH * terms[2]), rel=1e-5)
 
 
 def test_work_counts_and_drops(scene):
@@ -172,7 +173,7 @@ def test_a_batch_learnt_by_heart():
     words = Words.of(records)
     config = RefinerConfig(classes=list(words.classes), attributes=list(words.attributes), widths=[16, 16, 24, 32],
                            neck=32, state_width=64, mask_width=16)
-    objective = Refining(Refiner(config))
+    objective = Refining(Refiner(config), dict(LOSSES) | {"box": 5.0, "quality": 2.0})
     scenes = stacked([targets(r, squash(96, 96, 96), words) for r in records], config)
     adam = torch.optim.AdamW(objective.parameters(), lr=4e-3)
     for step in range(150):

@@ -46,7 +46,7 @@ class RefinerConfig(PretrainedConfig):
     queries: int = 32  # rows of features given for a picture
     threshold: float = 0.4  # least score of a thing that is said
     tag_threshold: float = 0.5
-    overlap: float = 0.5  # IoU above which the weaker of two boxes is the same thing said again
+    overlap: float = 0.6  # IoU above which the weaker of two boxes is the same thing said again
 
 
 @dataclass(frozen=True)

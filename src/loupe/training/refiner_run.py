@@ -99,7 +99,7 @@ def _run(recipe: RefinerRecipe, folder: Path, roots: Roots, accelerator: Acceler
     torch.manual_seed(recipe.seed)
     model = Refiner(RefinerConfig(classes=list(words.classes), attributes=list(words.attributes), **recipe.model))
     model.to(accelerator.device, memory_format=torch.channels_last)
-    objective = Refining(model)
+    objective = Refining(model, recipe.losses)
     adam = optimiser(dict(objective.named_parameters()), stage.optim)
     done = state.checkpoints(folder)
     progress, at = done[-1] if done else (Progress(stage=stage.name), None)

@@ -21,9 +21,8 @@ from loupe.models.refiner import FINE, STRIDE, Refiner, RefinerConfig, Sight, ma
 from loupe.record import Record
 from loupe.training.objective import Work
 from loupe.training.pretraining import ROOM, Drawn, Words, memory, owners_of, places_of
+from loupe.training.refiner_recipe import LOSSES
 
-TERMS = ("class", "attribute", "box", "quality", "mask", "tag")
-WEIGHTS = (1.0, 0.5, 5.0, 2.0, 2.0, 0.1)
 EACH = 24.0  # locations that one thing, or the tags of one picture, weigh as much as
 GROUND, UNKNOWN = -1, -2
 IGNORED = -100  # class of a location that teaches none
@@ -145,18 +144,19 @@ class Refining(nn.Module):
     """The losses. Every location learns its class; a thing's other facts are learnt by all locations that lie on it,
     each thing weighing the same whatever its size."""
 
-    unit, terms = "locations", TERMS
+    unit, terms = "locations", tuple(name for name, _ in LOSSES)
 
-    def __init__(self, model: Refiner):
+    def __init__(self, model: Refiner, losses: Sequence[tuple[str, float]] = LOSSES):
         super().__init__()
         self.model = model
+        self.weights = tuple(dict(losses).get(name, 0.0) for name in self.terms)
 
     def forward(self, scenes: Scenes) -> tuple[Tensor, Tensor]:
         sight = self.model(scenes.pixels)
         tags = nn.functional.binary_cross_entropy_with_logits(sight.tags, scenes.tags, reduction="sum")
         losses = (class_loss(sight, scenes), *thing_losses(sight, scenes), mask_loss(sight, scenes), tags)
         scale = (1.0, *[EACH] * (len(losses) - 1))
-        total = sum(weight * each * loss for weight, each, loss in zip(WEIGHTS, scale, losses))
+        total = sum(weight * each * loss for weight, each, loss in zip(self.weights, scale, losses))
         return total, torch.stack([loss.detach() for loss in losses])
 
 
