@@ -4,8 +4,8 @@
 
 Writes a judging world of its own, bootstraps it with every model and every option, and compares what each score keeps:
 risk-coverage curves and their area against the filters by IoU alone and by likelihood alone, each difference with a
-95 % interval over pictures. Everything is kept as it comes: the same command goes on after a stop, and `--report` reads what
-is there without a model. OUT/study.json holds every figure, OUT/study.html the page.
+95 % interval over pictures. Everything is kept as it comes: the same command goes on after a stop, and `--report`
+reads what is there without a model. OUT/study.json holds every figure, OUT/study.html the page.
 """
 
 from __future__ import annotations
