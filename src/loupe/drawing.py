@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,29 @@ def draw(picture, regions=(), out: str | os.PathLike | None = None, *, truth=(),
     panels = [_panel(Image.of(source).pillow(), [m for m in marks if m.region.image == index], enlarge)
               for index, source in enumerate(sources)]
     drawing = panels[0] if len(panels) == 1 else _side_by_side(panels)
+    if out is not None:
+        save(drawing, out)
+    return drawing
+
+
+def beside(pictures: Mapping[str, object], out: str | os.PathLike | None = None) -> Pillow.Image:
+    """Pictures side by side under their names, all brought to the size of the first (enlarged like any drawing).
+
+    Fewer pixels stay visible as squares. Values are what `Image.of` takes.
+    """
+    panels = []
+    for name, source in pictures.items():
+        picture = Image.of(source).pillow()
+        if not panels:
+            times = max(1, math.ceil(SMALLEST / max(picture.size)))
+            size = picture.width * times, picture.height * times
+        font = ImageFont.load_default(max(12, round(max(size) / 32)))
+        strip = round(1.6 * font.size)
+        panel = Pillow.new("RGB", (size[0], size[1] + strip), "white")
+        panel.paste(picture.resize(size, Pillow.Resampling.NEAREST), (0, strip))
+        ImageDraw.Draw(panel).text((2, strip // 2), name, fill="black", font=font, anchor="lm")
+        panels.append(panel)
+    drawing = _side_by_side(panels)
     if out is not None:
         save(drawing, out)
     return drawing

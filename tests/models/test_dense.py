@@ -20,7 +20,7 @@ from loupe.regions import Box, Colour, Point
 from loupe.sample import Sample, user
 from loupe.tasks import question
 
-LISTED = ["where is the red cup?", "where is the blue box?", "where is the plate?", "how many?", "where is the red cup?"]
+LISTED = ["where is the red cup?", "where is the blue box?", "where is the plate?", "how many?"] * 2
 SMALL_QWEN = {**QWEN3, "num_key_value_heads": 4}
 
 
@@ -182,6 +182,20 @@ def test_pixels_are_the_answers_one_by_one():
     assert (look.pixels(5, rows=3) == whole).all()
     few = look.pixels(2, size=4)  # of a picture of 4 x 4: its pixels 1 and 3
     assert (few == look.pixels(4)[1::2, 1::2]).all()
+
+
+def test_questions_worded_once():
+    """The same tokens as one by one, also where the place's text stands in the phrase, and with several pictures."""
+    for marks in ("xy", "pink"):
+        encoder = tiny(marks=marks).encoder
+        for images in ([picture(2, 50, 30)], [picture(1), picture(2, 50, 30)]):
+            last = len(images) - 1
+            points = [Point(x + 0.5, 7.25, last) for x in range(6)]
+            for phrase in ("the red cup", encoder.codec.text(points[0], encoder.frame(images[last]))):
+                def asked(region, images=images, phrase=phrase):
+                    turn = question("segmentation", region=region, phrase=phrase)
+                    return Sample(tuple(images), (turn,), "segmentation")
+                assert encoder.encode_at(asked, points) == encoder.encode([asked(p) for p in points])
 
 
 def test_expected_colours():

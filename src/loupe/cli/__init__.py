@@ -22,6 +22,8 @@ VERBS = {
     "evaluate": "loupe.cli.evaluate",
     "score": "loupe.cli.score",
     "chat": "loupe.cli.chat",
+    "segment": "loupe.cli.segment",
+    "reconstruct": "loupe.cli.reconstruct",
     "ship": "loupe.cli.ship",
 }
 GROUPS = {
@@ -30,6 +32,7 @@ GROUPS = {
     "train": ("pretrain", "train"),
     "measure": ("evaluate", "score"),
     "talk": ("chat",),
+    "see": ("segment", "reconstruct"),
     "maintain": ("ship",),
 }
 WRONG_INPUT, STOPPED = 2, 130
@@ -78,7 +81,7 @@ def overview() -> str:
         lines.append(group)
         for verb in verbs:
             first = import_module(VERBS[verb]).HELP.strip().splitlines()[0].rstrip(".")
-            lines.append(f"  {verb:<10}{first[0].lower()}{first[1:]}")
+            lines.append(f"  {verb:<12}{first[0].lower()}{first[1:]}")
     lines += ["", "`loupe VERB --help` tells more. New here? `loupe demo`.",
               "Exit codes: 0 done, 2 wrong input (one line says what), 130 stopped.",
               "A long command that was stopped goes on where it was when it is run again."]

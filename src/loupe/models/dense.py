@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from loupe.models.decoding import Prefix
 from loupe.models.encoding import Encoded
 from loupe.models.rail import Grammar, Words
 from loupe.models.reading import pieces, read
-from loupe.models.viewing import ROWS
+from loupe.models.viewing import ROWS, Short
 from loupe.models.vlm import VLM
 from loupe.regions import Box, Colour, Mask, Point, contains
 from loupe.sample import Answer, Sample, Turn, assistant
@@ -42,9 +42,14 @@ class Likely:
     @property
     def mask(self) -> Mask:
         """In pixels of the picture: those whose place is more likely on it than not."""
-        (width, height), grid = self.size, len(self.probability)
-        rows, columns = (np.arange(n) * grid // n for n in (height, width))
-        return Mask.from_array((self.probability > 0.5)[rows[:, None], columns], self.image)
+        return mask_of(self.probability, self.size, self.image)
+
+
+def mask_of(probability: np.ndarray, size: tuple[int, int], image: int = 0) -> Mask:
+    """[G, G] -> the pixels of a picture (width, height) whose place is more likely on it than not."""
+    (width, height), grid = size, len(probability)
+    rows, columns = (np.arange(n) * grid // n for n in (height, width))
+    return Mask.from_array((probability > 0.5)[rows[:, None], columns], image)
 
 
 def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False, rows: int = ROWS,
@@ -67,10 +72,9 @@ def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False
     encoder = look.model.encoder
     rail = Grammar(encoder.codec, "colour", pieces(look.model), _view(look, image))
     watch, values = _values(encoder) if expected else ((), None)
-    turns = _turns("reconstruction", points, image)
     out = np.zeros((len(points), 3), np.uint8)
     known: dict[tuple[int, ...], tuple[int, int, int]] = {}
-    for k, said in _asked(look, turns, "reconstruction", rail, rows, watch, "pixels"):
+    for k, said in _asked(look, "reconstruction", points, image, {}, rail, rows, watch, "pixels"):
         if expected:
             shares = np.array(said.shares, float)  # [3, values]
             out[k] = np.rint((shares * values).sum(-1) / shares.sum(-1))
@@ -108,9 +112,8 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
 
     def ask(cells: np.ndarray) -> np.ndarray:
         """Flat numbers of places -> their probability."""
-        turns = _turns("segmentation", [points[int(k)] for k in cells], image, phrase=phrase)
-        out = np.zeros(len(cells), np.float32)
-        for k, said in _asked(look, turns, "segmentation", rail, rows, watch, phrase):
+        some, out = [points[int(k)] for k in cells], np.zeros(len(cells), np.float32)
+        for k, said in _asked(look, "segmentation", some, image, {"phrase": phrase}, rail, rows, watch, phrase):
             yes, no = said.shares[0]
             out[k] = yes / (yes + no) if yes + no else 0.5
         return out
@@ -167,24 +170,24 @@ def answers(model: VLM, prefix: Prefix, owner: int, samples: Sequence[Sample], e
     return out
 
 
-def _asked(look, turns: Sequence[Turn], name: str, rail, rows: int, watch: Sequence[int], what: str):
-    """(number of the turn, what was said) of every turn, batch by batch."""
-    model = look.model
-    bodies = [e.ids for e in model.encoder.encode([Sample(look.images, (turn,), name) for turn in turns])]
-    room = model.encoder.max_length - look.prefix.length - max(len(body) for body in bodies)
+def _asked(look, name: str, points: Sequence[Point], image: int, fields: dict, rail, rows: int, watch: Sequence[int],
+           what: str) -> Iterator[tuple[int, Short]]:
+    """(number of the point, what was said) of the task's fixed wording at every point, batch by batch."""
+    model, wording = look.model, task(name).wordings()[0]
+
+    def asked(region: Point) -> Sample:
+        return Sample(look.images, (Turn("user", wording.fill(region=region, **fields)),), name)
+
+    bodies = [e.ids for e in model.encoder.encode_at(asked, [Point(p.x, p.y, image) for p in points])]
+    longest = max(len(body) for body in bodies)
+    room = model.encoder.max_length - look.prefix.length - longest
     if room < 1:
-        raise ConfigError("the question does not fit", got=f"{model.encoder.max_length - room + 1} tokens",
-                          expected=f"at most {model.encoder.max_length}", where="model.language.max_length")
-    with tqdm(total=len(turns), desc=what, unit="place", delay=2, disable=None, leave=False) as bar:
+        raise ConfigError("the question does not fit", got=f"{look.prefix.length + longest} tokens",
+                          expected=f"below {model.encoder.max_length}", where="model.language.max_length")
+    with tqdm(total=len(points), desc=what, unit="place", delay=2, disable=None, leave=False) as bar:
         for batch in viewing.ask(model, look.prefix, 0, bodies, room, rail=rail, rows=rows, watch=watch):
             yield from batch
             bar.update(len(batch))
-
-
-def _turns(name: str, points: Sequence[Point], image: int, **fields) -> list[Turn]:
-    """The task's fixed wording at every place."""
-    wording = task(name).wordings()[0]
-    return [Turn("user", wording.fill(region=Point(p.x, p.y, image), **fields)) for p in points]
 
 
 def _words(look, words: Sequence[str]) -> tuple[Words, tuple[int, ...]]:

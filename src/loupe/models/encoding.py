@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from loupe.errors import ConfigError
 from loupe.frame import Frame, frame
 from loupe.image import Image
 from loupe.models.spec import VisionSpec
+from loupe.regions import Region
 from loupe.sample import Sample
 
 IGNORE = -100  # label of a token that carries no loss
@@ -93,6 +94,20 @@ class Encoder:
         rendered = [_cut(self.dialogue.render(s, self.codec, self.places(s))) for s in samples]
         bodies = self._tokenise([body for _, body in rendered])
         return [Encoded(self._prefix(prefix), *body) for (prefix, _), body in zip(rendered, bodies)]
+
+    def encode_at(self, questions: Callable[[Region], Sample], regions: Sequence[Region]) -> list[Encoded]:
+        """As `encode` of one question about each region, which differ in nothing else: worded once."""
+        sample, codec = questions(regions[0]), self.codec
+        frames = self.places(sample)
+        prefix, body = _cut(self.dialogue.render(sample, codec, frames))
+        text = "".join(segment.text for segment in body)
+        said = [codec.text(region, frames[region.image]) for region in regions]
+        if text.count(said[0]) != 1 or any(segment.image is not None or segment.loss for segment in body):
+            return self.encode([questions(region) for region in regions])
+        before, behind = text.split(said[0])
+        known = self._prefix(prefix)
+        encoded = self._encode_texts([before + each + behind for each in said])
+        return [Encoded(known, tuple(e.ids), (IGNORE,) * len(e.ids)) for e in encoded]
 
     def prefix(self, images: Sequence[Image]) -> list[int]:
         """Ids shared by all samples that begin with these images."""

@@ -34,6 +34,7 @@ class Grammar:
         self.numbers: dict[tuple[State, bool], int] = {}
         self.known: dict[tuple[int, int], int | None] = {}
         self.only: dict[int, int | None] = {}
+        self.lists: dict[int, tuple[int, ...] | None] = {}
         self._number(self.walker.start, False)
 
     def step(self, state: int, token: int) -> int | None:
@@ -52,6 +53,16 @@ class Grammar:
         if state not in self.only:
             self.only[state] = self._forced(state)
         return self.only[state]
+
+    def allowed(self, state: int) -> tuple[int, ...] | None:
+        """Every token allowed here but the stop; None where they are too many to list."""
+        if state not in self.lists:
+            known, _ = self.states[state]
+            follow = None if known.free else self.walker.program.next_characters(known.threads)
+            self.lists[state] = None if follow is None else tuple(
+                token for character in sorted(follow) for token in self.pieces.starting.get(character, ())
+                if self.step(state, token) is not None)
+        return self.lists[state]
 
     def _number(self, state: State, space: bool) -> int:
         if self.forgetful and state.threads:  # no number read bounds a later one: states that differ by them are one
@@ -111,6 +122,9 @@ class Words:
     def ends(self, state: int) -> bool:
         return state in self.last
 
+    def allowed(self, state: int) -> tuple[int, ...]:
+        return tuple(self.after[state])
+
     def forced(self, state: int) -> int | None:
         follow = [*self.after[state], *([STOP] if self.ends(state) else [])]
         return follow[0] if len(follow) == 1 else None
@@ -137,12 +151,26 @@ class Held:
 def choose(rail: Grammar | Words, state: int, logs: Tensor, stop: tuple[int, ...]) -> tuple[int, int]:
     """logs [V] -> the most probable token the rail allows and the state behind it; STOP where that is the stop, or
     nothing goes on."""
+    listed = rail.allowed(state)
+    if listed is not None:
+        return chosen(rail, state, logs[None], stop)[0]
     for token in falling(logs):
         if stop and token == stop[0] and rail.ends(state):
             break
         if token not in stop and (reached := rail.step(state, token)) is not None:
             return token, reached
     return STOP, state
+
+
+def chosen(rail: Grammar | Words, state: int, logs: Tensor, stop: tuple[int, ...]) -> list[tuple[int, int]]:
+    """logs [N, V] of rows in one state whose tokens are listed -> the same for each of them."""
+    tokens = [token for token in rail.allowed(state) if token not in stop]
+    if stop and rail.ends(state):
+        tokens.append(stop[0])
+    if not tokens:
+        return [(STOP, state)] * len(logs)
+    best = logs[:, tokens].argmax(-1).tolist()
+    return [(STOP, state) if stop and tokens[k] == stop[0] else (tokens[k], rail.step(state, tokens[k])) for k in best]
 
 
 def _floors(program: Program) -> bool:

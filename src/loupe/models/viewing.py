@@ -18,11 +18,12 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from loupe.models.attention import NAME, Front, register
-from loupe.models.decoding import ROOM, Generated, Prefix, Room
-from loupe.models.rail import STOP, Grammar, Words, choose
+from loupe.models.decoding import Generated, Prefix, Room
+from loupe.models.rail import STOP, Grammar, Words, choose, chosen
 from loupe.models.vlm import VLM, additive
 
 ROWS = 256  # questions side by side
+SPARE = 4  # tokens of an answer there is room for at first
 FEWER = 4  # a beginning is computed apart where there are at most 1 / FEWER as many of them as questions
 
 
@@ -95,7 +96,7 @@ def ask(model: VLM, prefix: Prefix, owner: int, bodies: Sequence[Sequence[int]],
     order = sorted(range(len(plan.tails)), key=lambda i: len(plan.tails[i]))
     for start in range(0, len(order), rows):
         chosen = order[start:start + rows]
-        room = len(plan.tails[chosen[-1]]) + min(most, ROOM)
+        room = len(plan.tails[chosen[-1]]) + min(most, SPARE)
         batch = Batch(model, front, stems, [plan.which[i] for i in chosen], view, room)
         with _viewing(model, view):
             written = _write(batch, [list(plan.tails[i]) for i in chosen], most, rail, watch)
@@ -259,22 +260,41 @@ def _take(logits: Tensor, rows: list[Short], which: list[int], states: list[int]
     logs = logits - logits.logsumexp(-1, keepdim=True)
     values, best = (t.tolist() for t in logs.max(-1))
     shares = logs[:, list(watch)].exp().tolist() if len(watch) else None
+    if rail is not None:
+        taken = _on_rail(logs, best, [states[k] for k in which], rail, stop)
+        at = torch.tensor([stop[0] if token == STOP and stop else token for token, _ in taken], device=logs.device)
+        values = logs.gather(1, at[:, None])[:, 0].tolist()
     for place, (row, k) in enumerate(zip(rows, which)):
-        token, value = best[place], values[place]
+        token = best[place]
         if rail is not None:
-            ended = bool(stop) and token == stop[0] and rail.ends(states[k])
-            state = None if ended or token in stop else rail.step(states[k], token)
-            if ended:
-                token = STOP
-            elif state is None:
-                token, state = choose(rail, states[k], logs[place], stop)
-                value = float(logs[place, stop[0] if token == STOP and stop else token])
-            if token == STOP:
-                row.stopped = True
-                row.logs.append(value)
-                continue
-            states[k] = state
+            token, states[k] = taken[place]
+        row.logs.append(values[place])
+        row.stopped = token == STOP
+        if row.stopped:
+            continue
         row.ids.append(token)
-        row.logs.append(value)
         if shares is not None and token in watch:
             row.shares.append(shares[place])
+
+
+def _on_rail(logs: Tensor, best: list[int], states: list[int], rail, stop: tuple[int, ...]) -> list[tuple[int, int]]:
+    """(token or STOP, state behind it) of each row. Rows whose best token is not allowed are sorted out by state."""
+    taken: list[tuple[int, int] | None] = []
+    odd: dict[int, list[int]] = {}
+    for place, (token, state) in enumerate(zip(best, states)):
+        reached = None
+        if stop and token == stop[0] and rail.ends(state):
+            token, reached = STOP, state
+        elif token not in stop:
+            reached = rail.step(state, token)
+        taken.append((token, reached))
+        if reached is None:
+            odd.setdefault(state, []).append(place)
+    for state, places in odd.items():
+        if rail.allowed(state) is None:
+            found = [choose(rail, state, logs[place], stop) for place in places]
+        else:
+            found = chosen(rail, state, logs[places], stop)
+        for place, each in zip(places, found):
+            taken[place] = each
+    return taken

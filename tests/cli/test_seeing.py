@@ -1,0 +1,88 @@
+"""loupe segment and loupe reconstruct: PNGs, tables, going on, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from loupe import cli, world
+from loupe.cli.kept import keep, kept
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> list[str]:
+    folder = tmp_path_factory.mktemp("seeing") / "data"
+    world.write(folder, 2, seed=1, val=2, world="mini")
+    return [str(path) for path in sorted((folder / "coco/val2017").iterdir())]
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list:
+    """Counts the looks a model takes."""
+    from loupe.predictors.checkpoint import Model
+
+    taken, look = [], Model.look
+    monkeypatch.setattr(Model, "look", lambda self, images, **options: taken.append(1) or look(self, images, **options))
+    return taken
+
+
+def test_reconstruct(carried, pictures, tmp_path, capsys, looks):
+    argv = ["reconstruct", "mini", *pictures, "--size", "8", "--out", str(tmp_path / "seen"), "--device", "cpu"]
+    assert cli.main(argv) == 0
+    said = capsys.readouterr().out
+    assert "channel mean" in said and "flat" in said and "nearest" in said and "16 x 16" not in said
+    names = [path.rsplit("/", 1)[1].split(".")[0] for path in pictures]
+    for name in names:
+        with Pillow.open(tmp_path / "seen" / f"{name}.pixels.png") as small:
+            assert small.size == (8, 8) and small.mode == "RGB"
+        with Pillow.open(tmp_path / "seen" / f"{name}.png") as drawn:
+            assert drawn.size[0] > 3 * 480 and drawn.size[1] >= 480
+    (tmp_path / "seen" / f"{names[0]}.pixels.png").write_bytes(b"torn")
+    assert len(looks) == 2 and cli.main(argv) == 0 and len(looks) == 3  # the torn one is asked again
+    assert capsys.readouterr().out == said
+    assert cli.main([*argv, "--expected"]) == 0 and len(looks) == 5
+
+
+def test_segment(carried, pictures, tmp_path, capsys, looks):
+    argv = ["segment", "mini", pictures[0], "the large red circle", "the large red circle!", "--grid", "8", "--out",
+            str(tmp_path), "--device", "cpu", "--coarse", "4"]
+    assert cli.main(argv) == 0
+    said = capsys.readouterr().out
+    assert said.count("of 64 places asked") == 2 and len(looks) == 1
+    masks = sorted(path.name for path in tmp_path.glob("*.mask.png"))
+    assert len(masks) == 2 and masks[0].endswith("-the-large-red-circle-2.mask.png")
+    with Pillow.open(tmp_path / masks[0]) as mask:
+        assert mask.size == (96, 96) and set(np.unique(np.asarray(mask))) <= {0, 255}
+    assert cli.main(argv) == 0 and len(looks) == 1 and capsys.readouterr().out == said
+    assert cli.main([*argv, "--inside"]) == 0
+
+
+def test_bad_input(carried, pictures, tmp_path, capsys):
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(b"no picture")
+    for argv, says in (
+            (["reconstruct", "mini", pictures[0], str(torn)], "not a picture"),
+            (["reconstruct", "mini", "nowhere.png"], "does not exist"),
+            (["reconstruct", "mini", pictures[0], "--size", "0"], "at least one pixel"),
+            (["reconstruct", "whole-image", pictures[0]], "does not look"),
+            (["reconstruct", "mini", pictures[0], "--rows", "0"], "--rows"),
+            (["segment", "mini", pictures[0], "the cup", "--grid", "0"], "at least one place"),
+            (["segment", "mini", pictures[0], "the cup", "--coarse", "5"], "does not fit"),
+            (["segment", "mini", pictures[0], " "], "nothing to look for")):
+        assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert says in error and "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_know_what_they_were_made_from(tmp_path):
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    keep(tmp_path / "a.png", pixels, {"model": "m", "phrase": "Käse"}, asked=3)
+    found, more = kept(tmp_path / "a.png", {"model": "m", "phrase": "Käse"})
+    assert (found == pixels).all() and more == {"asked": 3}
+    assert kept(tmp_path / "a.png", {"model": "n", "phrase": "Käse"}) is None
+    assert kept(tmp_path / "b.png", {}) is None
+    Pillow.fromarray(pixels).save(tmp_path / "c.png")
+    assert kept(tmp_path / "c.png", {"model": "m"}) is None
+    assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
