@@ -23,7 +23,7 @@ _NAMES = {
     "recipe": "loupe.recipes:recipe",
     "train": "loupe.training.run:train",
 }
-_MODULES = ("codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks", "training", "world",
+_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks", "training", "world",
             "writers")
 
 
@@ -35,7 +35,17 @@ def evaluate(model, benchmark, root=None, out=None, **options):
     return evals.evaluate(predictor, benchmark, root, out, **options)
 
 
-__all__ = ["evaluate", *_NAMES]
+def bootstrap(model, reader, out, *, iou=0.5, second=None, **options):
+    """Referring expressions for a reader's boxes, written below `out` by a model that checks itself (a Predictor, or what
+    `load` takes); `options` are those of `loupe.bootstrapping.Settings`. See `loupe.bootstrapping.run`."""
+    from loupe import bootstrapping, predictors
+
+    predictor, other = (m if m is None or hasattr(m, "answer") else predictors.load(m) for m in (model, second))
+    settings, rule = bootstrapping.Settings(**options), bootstrapping.Rule(iou)
+    return bootstrapping.run(predictor, reader, out, settings, rule, second=other)
+
+
+__all__ = ["bootstrap", "evaluate", *_NAMES]
 
 
 def __getattr__(name: str):

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from boot_stubs import Seer, folder, opened
 
+import loupe
 from loupe import bootstrapping
 from loupe.bootstrapping import Rule, Settings
 from loupe.bootstrapping.run import FAILED, Parts
@@ -77,6 +78,11 @@ def test_the_annotated_box_is_kept_and_read_again(data, tmp_path):
             assert (phrase.kind, phrase.refers) == ("bootstrapped", True)
             assert phrase.region == source.object_by_id()[phrase.object].box
     assert sum(len(record.phrases) for record in written) == 6
+
+
+def test_the_public_name(data, tmp_path):
+    stored = loupe.bootstrap(Lying(), opened(data), tmp_path / "out", iou=0.9, least_share=0.01)
+    assert stored.manifest["rule"]["iou"] == 0.9 and len(bootstrapping.kept(stored.pairs, Rule())) == 5
 
 
 @pytest.fixture
