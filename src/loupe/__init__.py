@@ -23,8 +23,8 @@ _NAMES = {
     "recipe": "loupe.recipes:recipe",
     "train": "loupe.training.run:train",
 }
-_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks", "training", "world",
-            "writers")
+_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks", "training",
+            "world", "writers")
 
 
 def evaluate(model, benchmark, root=None, out=None, **options):
@@ -36,8 +36,10 @@ def evaluate(model, benchmark, root=None, out=None, **options):
 
 
 def bootstrap(model, reader, out, *, iou=0.5, second=None, **options):
-    """Referring expressions for a reader's boxes, written below `out` by a model that checks itself (a Predictor, or what
-    `load` takes); `options` are those of `loupe.bootstrapping.Settings`. See `loupe.bootstrapping.run`."""
+    """Referring expressions for a reader's boxes, written below `out` by a model that checks itself.
+
+    model, second: a Predictor, or what `load` takes. options: of `loupe.bootstrapping.Settings`.
+    """
     from loupe import bootstrapping, predictors
 
     predictor, other = (m if m is None or hasattr(m, "answer") else predictors.load(m) for m in (model, second))
