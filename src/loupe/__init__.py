@@ -23,8 +23,8 @@ _NAMES = {
     "recipe": "loupe.recipes:recipe",
     "train": "loupe.training.run:train",
 }
-_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks", "training",
-            "world", "writers")
+_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks",
+            "training", "world", "writers")
 
 
 def evaluate(model, benchmark, root=None, out=None, **options):

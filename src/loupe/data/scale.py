@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 
@@ -33,6 +34,7 @@ def _spread(job: Callable[[], Work], items: Sequence[int], workers: int) -> Iter
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     ours = not ray.is_initialized()
     if ours:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
