@@ -17,7 +17,7 @@ QUIET := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 help:
 	@echo "make demo       write a small world, train on it, measure, ask, report: $(OUT)/report.html"
 	@echo "make test       the tests, under 10 minutes on 2 cores    make test-long  also the slow ones"
-	@echo "make lint       ruff                                      make bench      import times, packing ratio"
+	@echo "make lint       ruff                                      make bench      import times, ratios of packing and of dense questions"
 	@echo "make env        only the environment, in $(or $(VENV),$(PYTHON))"
 	@echo "make clean      remove the environment and caches; demo/, runs/ and data/ stay"
 
@@ -36,6 +36,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(QUIET) $(BIN) benchmarks/import_times.py
 	$(QUIET) $(BIN) benchmarks/packing_ratio.py
+	$(QUIET) $(BIN) benchmarks/dense_ratio.py
 
 env: $(STAMP)
 

@@ -134,19 +134,21 @@ def compare(asking: Asking, few_alone: int) -> None:
 
 def refinement(model, records, grid: int) -> None:
     """Places asked, places and masks that differ from the full grid's, over referring expressions."""
-    whole = Model(model)
+    looks = [(Model(model).look(r.image), [p.text for p in r.phrases if p.refers][:2]) for r in records]
+    asked = [(look, phrase, look.likely(phrase, grid)) for look, phrases in looks for phrase in phrases]
+    unsure = np.mean([np.maximum(full.probability, 1 - full.probability) < dense.SURE for *_, full in asked])
+    print(f"\nrefinement to {grid} x {grid}, {len(asked)} phrases; the model is less than {dense.SURE} sure of "
+          f"{unsure:.0%} of the places")
     for coarse in (grid // 2, grid // 4):
-        rows = []
-        for record in records:
-            look = whole.look(record.image)
-            for phrase in [p.text for p in record.phrases if p.refers][:2]:
-                full, part = look.likely(phrase, grid), look.likely(phrase, grid, coarse=coarse)
+        for sure in (0.9, dense.SURE, 0.5):
+            rows = []
+            for look, phrase, full in asked:
+                part = look.likely(phrase, grid, coarse=coarse, sure=sure)
                 wrong = ((full.probability > 0.5) != (part.probability > 0.5)).mean()
-                area = (full.probability > 0.5).any()
-                rows.append((part.asked / full.asked, wrong, iou(full.mask, part.mask) if area else 1.0))
-        asked, wrong, same = np.mean(rows, 0)
-        print(f"refined from {coarse} x {coarse} to {grid} x {grid}: {asked:.1%} of the places asked, {wrong:.2%} "
-              f"differ, mean IoU with the full grid's mask {same:.3f} ({len(rows)} phrases)")
+                rows.append((part.asked / full.asked, wrong, iou(full.mask, part.mask) if full.mask.area else 1.0))
+            share, wrong, same = np.mean(rows, 0)
+            print(f"  from {coarse} x {coarse}, sure {sure}: {share:.1%} of the places asked, {wrong:.2%} differ, mean "
+                  f"IoU with the full grid's mask {same:.3f}")
 
 
 def main() -> None:
@@ -166,7 +168,6 @@ def main() -> None:
     picture, phrase = records[0].image, next(p.text for p in records[0].phrases if p.refers)
     for name, side, fields in (("reconstruction", args.size, {}), ("segmentation", args.grid, {"phrase": phrase})):
         compare(Asking(model, picture, name, side, fields, args.few, args.rows), args.alone)
-    print()
     refinement(model, records, args.grid)
 
 

@@ -69,6 +69,7 @@ def test_bad_input(carried, pictures, tmp_path, capsys):
             (["reconstruct", "mini", pictures[0], "--rows", "0"], "--rows"),
             (["segment", "mini", pictures[0], "the cup", "--grid", "0"], "at least one place"),
             (["segment", "mini", pictures[0], "the cup", "--coarse", "5"], "does not fit"),
+            (["segment", "mini", pictures[0], "the cup", "--sure", "0.2"], "0.5 to 1"),
             (["segment", "mini", pictures[0], " "], "nothing to look for")):
         assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 2
         error = capsys.readouterr().err

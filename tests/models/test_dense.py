@@ -270,6 +270,7 @@ def test_refinement_asks_where_nothing_is_sure():
     assert count == 256 and (found == np.float32(0.6)).all()
     found, count = dense.refined(lambda cells: np.full(len(cells), 0.95), np.ones((16, 16), bool), 4)
     assert count == 16 and (found == np.float32(0.95)).all()
+    assert dense.refined(lambda cells: np.full(len(cells), 0.6), np.ones((16, 16), bool), 4, sure=0.5)[1] == 16
 
 
 def test_bad_input():

@@ -25,6 +25,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("phrases", nargs="+", metavar="PHRASE")
     parser.add_argument("--grid", type=int, default=32, metavar="N", help="places a side (default: 32)")
     parser.add_argument("--coarse", type=int, metavar="N", help="places a side that are asked first; divides the grid")
+    parser.add_argument("--sure", type=float, metavar="P", help="with --coarse: probability from which a place whose "
+                        "neighbours agree is settled (default: 0.75; 0.5: borders only)")
     parser.add_argument("--inside", action="store_true", help="first ask for the box, then only inside it")
     parser.add_argument("--out", type=Path, default=Path("segmented"), metavar="DIR",
                         help="where the PNGs go (default: segmented)")
@@ -39,20 +41,22 @@ def run(args) -> None:
     for name, value in (("--grid", args.grid), ("--coarse", args.coarse or 1)):
         if value < 1:
             raise ConfigError("a picture has at least one place a side", got=value, expected="1 or more", where=name)
-    rows = rows_of(args)
+    if args.sure is not None and not 0.5 <= args.sure <= 1:
+        raise ConfigError("no probability of a settled place", got=args.sure, expected="0.5 to 1", where="--sure")
+    options = rows_of(args) | ({} if args.sure is None else {"sure": args.sure})
     (picture,) = opened([args.picture])
     model = seeing(args.model, device=args.device, dtype=args.dtype)
     look, lines, taken = None, [], set()
     for phrase in tqdm(dict.fromkeys(args.phrases), desc="segment", unit="phrase", disable=None):
         place = args.out / f"{picture.path.stem}-{_name(phrase, taken)}"
         about = {"model": model.identity, "picture": picture.content_hash, "phrase": phrase, "grid": args.grid,
-                 "coarse": args.coarse, "inside": args.inside}
-        look, line = segmented(model, look, picture, phrase, place, about, rows)
+                 "coarse": args.coarse, "sure": args.sure, "inside": args.inside}
+        look, line = segmented(model, look, picture, phrase, place, about, options)
         lines.append(line)
     print("\n".join(lines))
 
 
-def segmented(model, look, picture, phrase: str, place: Path, about: dict, rows: dict):
+def segmented(model, look, picture, phrase: str, place: Path, about: dict, options: dict):
     """(the look, if one was needed, a line about the result); both PNGs are written."""
     from loupe.cli.kept import keep, kept
     from loupe.drawing import beside, draw
@@ -62,7 +66,7 @@ def segmented(model, look, picture, phrase: str, place: Path, about: dict, rows:
     known = kept(path, about)
     if known is None:
         look = look or model.look(picture)
-        found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"], **rows)
+        found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"], **options)
         more = {"probability": np.round(found.probability, 4).tolist(), "asked": found.asked}
         keep(path, found.mask.array().astype(np.uint8) * 255, about, **more)
     else:

@@ -22,7 +22,7 @@ from loupe.sample import Answer, Sample, Turn, assistant
 from loupe.tasks import task
 
 YES, NO = "yes", "no"
-SURE = 0.9  # probability from which a place is settled, if its neighbours agree
+SURE = 0.75  # probability from which a place is settled, if its neighbours agree
 
 
 @dataclass(frozen=True, eq=False)
