@@ -1,11 +1,12 @@
 """Describe every box and find it again: one look a picture against a look a question.
 
-    python benchmarks/bootstrap_ratio.py [--model mini] [--boxes 1,4,8] [--size 96] [--pictures 3]
+    python benchmarks/bootstrap_ratio.py [--model mini] [--boxes 1,4,8] [--size 192] [--tokens 8] [--pictures 3]
 
 The plain path is what public code does: tower and prefill once for each of the N descriptions, once for each of the N
 groundings, and once more for the picture's caption, 2N + 1 times. The shared path is loupe's. Both answer the same
-questions with the same number of tokens; seconds are of the processor. The bound is what the floating point operations
-alone allow, counted on the real calls by torch's FlopCounterMode, tower included; quotient = measured / bound.
+questions with the same tokens (--tokens N: with N each, whatever they are); seconds are of the processor. The bound is
+what the floating point operations alone allow, counted on the real calls by torch's FlopCounterMode, tower included;
+quotient = measured / bound.
 
 --size S shows a model with square pictures of S pixels: an untrained one of the same parts, for more image tokens.
 """
@@ -32,7 +33,7 @@ from loupe.regions import Box
 from loupe.sample import Sample
 from loupe.tasks import question
 
-TOKENS = 12  # of every answer: as many on both paths, so that only the looks differ
+TOKENS = 8  # of an untrained model's answers, where --tokens does not say: a box and its stop have 5 in the miniature
 
 
 def described(image: Image, boxes: list[Box]) -> list[Sample]:
@@ -80,10 +81,10 @@ def flops(work: Callable[[], None]) -> int:
     return counter.get_total_flops()
 
 
-def endless(model: Model) -> Model:
-    """The same weights, never stopping before TOKENS."""
+def endless(model: Model, tokens: int) -> Model:
+    """The same weights, stopping after so many tokens and not before."""
     model.vlm.encoder.stop = ()
-    return Model(model.vlm, model.name, replace(model.limits, answer=TOKENS))
+    return Model(model.vlm, model.name, replace(model.limits, answer=tokens))
 
 
 def untrained(model: Model, size: int) -> Model:
@@ -100,7 +101,7 @@ def untrained(model: Model, size: int) -> Model:
 def measure(model: Model, counts: list[int], pictures: int, least: float) -> None:
     side = model.vlm.encoder.vision.size
     tokens = model.vlm.encoder.tokens
-    print(f"{model.name}: {tokens} image tokens, answers of {TOKENS} tokens")
+    print(f"{model.name}: {tokens} image tokens, answers of at most {model.limits.answer} tokens")
     print(f"{'boxes':>5} {'plain ms':>9} {'shared ms':>10} {'ratio':>6} {'bound':>6} {'quotient':>9}")
     records = list(world.records(pictures, seed=5, world="mini-128" if side > 96 else "mini"))
     for count in counts:
@@ -123,13 +124,16 @@ def main() -> None:
     parser.add_argument("--model", default="mini")
     parser.add_argument("--boxes", default="1,4,8")
     parser.add_argument("--size", type=int, help="an untrained model of the same parts for pictures of this size")
+    parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
     parser.add_argument("--pictures", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each burst")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = load(args.model, device="cpu")
-    model = endless(untrained(model, args.size) if args.size else model)
+    model = untrained(model, args.size) if args.size else model
+    if args.tokens or args.size:
+        model = endless(model, args.tokens or TOKENS)
     measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.seconds)
 
 
