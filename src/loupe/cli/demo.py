@@ -20,7 +20,7 @@ HELP = """the whole job in one go: the miniature that loupe carries, data, train
 
 Writes a miniature world, measures and asks the miniature that loupe carries beside trivial baselines, then trains
 another for a few minutes from the carried vision tower and language model, measures it on the same questions, and
-writes OUT/report.html. A few minutes on two cores. Run it again after a stop: it goes on where it was.
+writes OUT/report.html. About ten minutes on two cores. Run it again after a stop: it goes on where it was.
 With --root and a recipe it trains and measures on your own data instead."""
 REAL = ("refcoco-val", "coco-unique-val2017", "refcocog-all", "refcoco-describe-val", "coco-counting-val2017",
         "coco-detection-val2017")
