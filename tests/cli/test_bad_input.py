@@ -185,8 +185,8 @@ def test_full_disk(what, fails, place, small_disk, capsys):
 
 def test_stopped_by_the_keyboard(place, tmp_path):
     """Ctrl-C in a real process: code 130, one line, and the next run goes on."""
-    argv = [sys.executable, "-c", "import sys, signal, os\nfrom loupe import cli\nimport loupe.world\n"
-            "loupe.world.write = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+    argv = [sys.executable, "-c", "import sys, signal, os, time\nfrom loupe import cli\nimport loupe.world\n"
+            "loupe.world.write = lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))\n"
             f"sys.exit(cli.main(['world', {str(tmp_path / 'w')!r}]))"]
     done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 130 and "run the same command again" in done.stderr and "Traceback" not in done.stderr

@@ -42,15 +42,18 @@ def run(args) -> None:
         return
     if "/" in args.what and not args.what.endswith(".json"):
         raise FileError("folder does not exist", got=args.what, expected="a corpus's folder or a recipe's name")
-    show_recipe(args.what, args.change, args.samples or 10, roots, not args.no_parameters)
+    chosen = show_recipe(args.what, args.change, args.samples or 10, roots, not args.no_parameters)
     same = " ".join([args.what, *(f"--root {root}" for root in args.root or ["DIR"])])
-    print(f"next: loupe build {same} --out CORPUS, or loupe train {same} --out RUN")
+    talks = any(stage.objective == "language" for stage in chosen.stages)
+    corpus = f"loupe build {same} --out CORPUS, or " if talks else ""
+    print(f"next: {corpus}loupe train {same} --out RUN")
 
 
 # a recipe
 
 
-def show_recipe(what: str, changes, samples: int, roots, parameters: bool) -> None:
+def show_recipe(what: str, changes, samples: int, roots, parameters: bool):
+    """Prints the recipe and returns it."""
     from loupe.cli.build import read_value
     from loupe.errors import ConfigError
 
@@ -66,6 +69,7 @@ def show_recipe(what: str, changes, samples: int, roots, parameters: bool) -> No
     for note in recipe.notes:
         print(f"note: {note}")
     print_samples(recipe, samples, roots)
+    return recipe
 
 
 def model_rows(recipe) -> list[list[str]]:
