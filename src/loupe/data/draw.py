@@ -25,11 +25,11 @@ from loupe.readers import reader
 from loupe.record import Record, whole_things
 from loupe.sample import Sample
 from loupe.tasks import task
+from loupe.tasks.base import different
 from loupe.tasks.wording import BUILT_IN
 
 LIMIT, PASS, EPOCH, DRAW = range(4)  # streams of randomness behind one seed
 STEPS_ASIDE = 1000  # pictures tried in place of one about which nothing can be asked
-REPEATS = 4  # times a task may come up with a question already asked of this picture
 
 
 class Records:
@@ -156,24 +156,14 @@ class Groups(Sequence):
 
     def _ask(self, each: Records, record: Record, rng: np.random.Generator, drops: Counter[str]) -> list[Sample]:
         """Different questions by the tasks' weights; a task that finds none leaves its turn to the others."""
-        samples: dict[str, Sample] = {}
-        weights, repeats = each.weights.copy(), Counter()
-        while len(samples) < self.mixture.pairs_per_image and weights.any():
-            sums = weights.cumsum()
-            k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
-            sample = each.tasks[k](record, rng)
-            if sample is None:
-                drops[f"{each.source.name}: nothing to ask for {each.tasks[k].name}"] += 1
-                weights[k] = 0
-            elif sample.id in samples:
-                repeats[k] += 1
-                weights[k] *= repeats[k] < REPEATS
-            else:
-                samples[sample.id] = sample
-        missing = self.mixture.pairs_per_image - len(samples)
-        if missing and samples:
-            drops[f"{each.source.name}: question short of pairs_per_image"] += missing
-        return list(samples.values())
+        def empty(task) -> None:
+            drops[f"{each.source.name}: nothing to ask for {task.name}"] += 1
+
+        wanted = self.mixture.pairs_per_image
+        samples = different(record, each.tasks, each.weights, rng, lambda found: len(found) >= wanted, empty)
+        if samples and len(samples) < wanted:
+            drops[f"{each.source.name}: question short of pairs_per_image"] += wanted - len(samples)
+        return samples
 
     def _objects(self) -> np.ndarray:
         """[total] number of objects in each picture of the order."""

@@ -29,8 +29,8 @@ WORD = 6  # tokens that hold "yes" or "no" and what ends an answer
 PATCHES = 8  # of a side; the patch mean is that of the patch a place lies in
 
 
-class Masks:
-    """Asks where the referent is, then of every place of the grid whether it lies on it."""
+class Grid:
+    """A predictor asked about grid x grid places of every picture."""
 
     def __init__(self, predictor: Predictor, grid: int):
         self.predictor, self.name, self.grid = predictor, predictor.name, grid
@@ -38,6 +38,10 @@ class Masks:
     @property
     def identity(self) -> dict:
         return {**getattr(self.predictor, "identity", {}), "grid": self.grid}
+
+
+class Masks(Grid):
+    """Asks where the referent is, then of every place of the grid whether it lies on it."""
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = list(samples)
@@ -60,15 +64,8 @@ class Masks:
             yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record)
 
 
-class Colours:
+class Colours(Grid):
     """Asks for the colour at every place of the grid."""
-
-    def __init__(self, predictor: Predictor, grid: int):
-        self.predictor, self.name, self.grid = predictor, predictor.name, grid
-
-    @property
-    def identity(self) -> dict:
-        return {**getattr(self.predictor, "identity", {}), "grid": self.grid}
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = list(samples)

@@ -12,11 +12,10 @@ from dataclasses import replace
 from loupe.data.mixture import Curriculum, HeldOut, Mixture, Source
 from loupe.models.spec import BridgeSpec, LanguageSpec
 from loupe.models.tuner import Frozen, Full, Tune
-from loupe.recipes.mini import BEGIN, BETAS, SMALL, TOWER, TOWER_CONFIG
+from loupe.recipes.mini import BEGIN, BETAS, SMALL, TOWER, TOWER_CONFIG, UNSAID
 from loupe.training.recipe import Exam, Optim, Recipe, Stage
 
 TEXT = {"missing": "keep"}  # records are read without their pictures
-UNSAID = (("size", "medium"), ("texture", "plain"))  # what the world leaves out
 SAID = (  # of a scene said in words
     ("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7), ("coarse-position", 1.0),
     ("counting", 1.0), ("detection", 1.0), ("region", 1.5), ("presence", 0.7), ("statement", 0.7), ("choice", 0.5),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from loupe.record import Object, Record
 from loupe.sample import Part, Sample, Turn
 from loupe.tasks.wording import wordings
 
+REPEATS = 4  # times a task may come up with a question already asked of this picture
 NONE = "none"  # said when there is nothing to list
 
 
@@ -69,6 +71,28 @@ class Task:
     def _sample(self, record: Record, case: Case, turns: tuple[Turn, ...]) -> Sample:
         extra = {"truth": case.truth, **({"kind": case.kind} if case.kind else {}), **case.extra}
         return Sample((record.image,), turns, self.name, identity(record, self.name, case.key), record.id, extra)
+
+
+def different(record: Record, asking: Sequence[Task], shares: Sequence[float], rng: np.random.Generator,
+              enough: Callable[[list[Sample]], bool],
+              empty: Callable[[Task], None] = lambda task: None) -> list[Sample]:
+    """Different questions drawn by the tasks' shares, until `enough`. A task that finds none (`empty` is told) or
+    only repeats itself leaves its turn to the others."""
+    samples: dict[str, Sample] = {}
+    weights, repeats = np.array(shares, float), Counter()
+    while weights.any() and not enough(list(samples.values())):
+        sums = weights.cumsum()
+        k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
+        sample = asking[k](record, rng)
+        if sample is None:
+            empty(asking[k])
+            weights[k] = 0
+        elif sample.id in samples:
+            repeats[k] += 1
+            weights[k] *= repeats[k] < REPEATS
+        else:
+            samples[sample.id] = sample
+    return list(samples.values())
 
 
 def identity(record: Record, task: str, key: str) -> str:

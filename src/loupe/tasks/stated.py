@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,14 +11,13 @@ import numpy as np
 from loupe.record import Object, Record
 from loupe.regions import Box, Point
 from loupe.sample import Part, Regions, Sample, Turn
-from loupe.tasks.base import Task, identity, single
+from loupe.tasks.base import Task, different, identity, single
 
 ASKED = (  # what words and boxes can answer: nothing about colours of pixels or about outlines
     ("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7), ("coarse-position", 1.0),
     ("counting", 1.0), ("detection", 1.0), ("region", 1.5), ("presence", 0.7), ("statement", 0.7), ("choice", 0.5),
     ("reading", 0.5), ("grounded-caption", 0.3), ("conversation", 0.5), ("caption", 0.2), ("question", 0.3))
 OPTIONS = {"relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0}, "region": {"forms": ("point", "box")}}
-REPEATS = 4  # times a task may come up with a question already asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,21 +57,11 @@ class Stated(Task):
 
     def _ask(self, record: Record, rng: np.random.Generator, room: int) -> list[Sample]:
         """Different questions, by the tasks' weights; one at least."""
-        samples: dict[str, Sample] = {}
-        weights, repeats = np.array([weight for _, weight in self.tasks], float), Counter()
-        while len(samples) < self.turns and weights.any() and (room > 0 or not samples):
-            sums = weights.cumsum()
-            k = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
-            sample = self.asking[k](record, rng)
-            if sample is None:
-                weights[k] = 0
-            elif sample.id in samples:
-                repeats[k] += 1
-                weights[k] *= repeats[k] < REPEATS
-            else:
-                samples[sample.id] = sample
-                room -= sum(length(turn.parts) + 1 for turn in sample.turns)
-        return list(samples.values())
+        def enough(found: list[Sample]) -> bool:
+            said = sum(length(turn.parts) + 1 for sample in found for turn in sample.turns)
+            return len(found) >= self.turns or (bool(found) and said >= room)
+
+        return different(record, self.asking, [weight for _, weight in self.tasks], rng, enough)
 
     def every(self, record: Record) -> list[Sample]:
         """Each question of each task on its own, behind the scene in the record's order, names first."""

@@ -6,16 +6,38 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from loupe import config
 from loupe.errors import ConfigError, FileError
+from loupe.training import journal
 from loupe.training.state import cannot_write
 from loupe.world.layout import SETTINGS
 
 PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What every run leaves behind; a kind of run adds its recipe and where its model lies."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> dict:
+        return read(self.folder / "manifest.json")
+
+    @property
+    def metrics(self) -> list[dict]:
+        return journal.read(self.folder / "metrics.jsonl")
+
+    def report(self) -> dict:
+        """Per stage its last line: updates, pictures, pairs, seconds, losses, throughput; what was dropped; scores."""
+        manifest = self.manifest
+        return {"recipe": self.recipe.name, "stages": {line["stage"]: line for line in self.metrics},
+                "drops": manifest.get("drops", {}), "scores": manifest.get("scores", {})}
 
 
 def claim(folder: Path, recipe) -> None:

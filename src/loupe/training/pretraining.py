@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
@@ -88,17 +88,8 @@ class DenseWork:
         self.kept: dict[tuple, tuple[np.ndarray, ...]] = {}
 
     def __call__(self, group: Sequence[tuple[Drawn, bool]]) -> Work:
-        columns, ids, drops = [], [], Counter()
-        for drawn, mirrored in group:
-            try:
-                found = self._found(drawn)
-            except ImageError as error:
-                drops["picture does not decode"] += 1
-                if drops.total() == len(group):
-                    raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
-                continue
-            columns.append(mirror(*found) if mirrored else found)
-            ids.append("/".join(map(str, drawn.key)))
+        made, ids, drops = decoded(group, self._found)
+        columns = [mirror(*found) if mirrored else found for found, mirrored in made]
         pixels, kind, traits, box, outline, printed = (np.stack(column) for column in zip(*columns))
         batch = Patches(*(torch.from_numpy(t) for t in (
             self.encoder.normal(pixels), kind, traits, box, outline.astype(np.float32), printed)))
@@ -119,6 +110,21 @@ class DenseWork:
                 return found
             self.kept[drawn.key] = found
         return self.kept[drawn.key]
+
+
+def decoded(group: Sequence[tuple[Drawn, bool]], targets: Callable) -> tuple[list, list[str], Counter]:
+    """([(targets of a record, mirrored?)], ids, drops) of the pictures that decode; ImageError if none does."""
+    made, ids, drops = [], [], Counter()
+    for drawn, mirrored in group:
+        try:
+            made.append((targets(drawn), mirrored))
+        except ImageError as error:
+            drops["picture does not decode"] += 1
+            if drops.total() == len(group):
+                raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
+            continue
+        ids.append("/".join(map(str, drawn.key)))
+    return made, ids, drops
 
 
 @dataclass(frozen=True)

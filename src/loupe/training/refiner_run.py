@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,8 @@ from loupe.models.refiner import Refiner, RefinerConfig, load_refiner, save_refi
 from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
-from loupe.training import journal, state
-from loupe.training.folder import claim, origin, read, worlds, write
+from loupe.training import state
+from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import SCANNED, Records
@@ -46,10 +45,7 @@ TRIED = 256  # training pictures that choose the threshold
 LEAST = 0.05  # threshold
 
 
-@dataclass(frozen=True)
-class RefinerRun:
-    folder: Path
-
+class RefinerRun(RunFolder):
     @property
     def model(self) -> Path:
         """The trained refiner, for `load_refiner`."""
@@ -58,20 +54,6 @@ class RefinerRun:
     @property
     def recipe(self) -> RefinerRecipe:
         return config.from_json(RefinerRecipe, read(self.folder / "recipe.json"))
-
-    @property
-    def manifest(self) -> dict:
-        return read(self.folder / "manifest.json")
-
-    @property
-    def metrics(self) -> list[dict]:
-        return journal.read(self.folder / "metrics.jsonl")
-
-    def report(self) -> dict:
-        """As a Run's: the stage's last line, what was dropped, the scores."""
-        manifest = self.manifest
-        return {"recipe": self.recipe.name, "stages": {line["stage"]: line for line in self.metrics},
-                "drops": manifest.get("drops", {}), "scores": manifest.get("scores", {})}
 
 
 def pretrain_refiner(recipe: RefinerRecipe, out: str | Path, roots: Roots = None, **habits) -> RefinerRun:

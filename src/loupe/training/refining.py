@@ -7,7 +7,6 @@ objects; where outlines are not annotated the box stands for them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from loupe.errors import ImageError
 from loupe.frame import Frame, frame
 from loupe.models.refiner import FINE, STRIDE, Refiner, RefinerConfig, Sight, mask_logits, normal
 from loupe.record import Record
 from loupe.training.objective import Work
-from loupe.training.pretraining import ROOM, Drawn, Words, memory, owners_of, places_of
+from loupe.training.pretraining import ROOM, Drawn, Words, decoded, memory, owners_of, places_of
 from loupe.training.refiner_recipe import LOSSES
 
 EACH = 24.0  # locations that one thing, or the tags of one picture, weigh as much as
@@ -102,17 +100,8 @@ class RefinerWork:
         self.kept: dict[tuple, Targets] = {}
 
     def __call__(self, group: Sequence[tuple[Drawn, bool]]) -> Work:
-        found, ids, drops = [], [], Counter()
-        for drawn, mirrored in group:
-            try:
-                made = self._targets(drawn)
-            except ImageError as error:
-                drops["picture does not decode"] += 1
-                if drops.total() == len(group):
-                    raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
-                continue
-            found.append(made.mirrored() if mirrored else made)
-            ids.append("/".join(map(str, drawn.key)))
+        made, ids, drops = decoded(group, self._targets)
+        found = [each.mirrored() if mirrored else each for each, mirrored in made]
         scenes = stacked(found, self.config)
         known = float((~scenes.traits[:, :1].isnan()).sum())
         things, cells = float(len(scenes.kind)), float(scenes.cell.numel())

@@ -8,15 +8,14 @@ import torch
 from torch import nn
 
 from loupe.errors import CheckpointError
-from loupe.models.assembly import build
 from loupe.models.look import Limits
 from loupe.models.tuner import apply
 from loupe.models.vlm import VLM
 from loupe.predictors.checkpoint import Model
 from loupe.training import state
-from loupe.training.materials import Materials, tokenizer_for
+from loupe.training.materials import Materials
 from loupe.training.run import Run
-from loupe.training.start import begin
+from loupe.training.start import first
 from loupe.training.state import Progress
 
 
@@ -36,11 +35,9 @@ def model_at(checkpoint: str | Path, device: str = "cpu") -> VLM:
         raise CheckpointError("this is no checkpoint of a run", got=checkpoint.name, where=checkpoint.parent,
                               expected="RUN/checkpoints/<stage>-<step>")
     recipe = run.recipe
-    if not recipe.model.language.checkpoint and not (run.folder / "tokenizer").is_dir():
+    if not (recipe.weights or recipe.model.language.checkpoint) and not (run.folder / "tokenizer").is_dir():
         raise CheckpointError("the run has no tokenizer yet", where=run.folder, expected="the folder tokenizer/")
-    tokenizer = tokenizer_for(recipe, Materials(None, None, recipe.seed), run.folder)
-    model = build(recipe.model, torch.device(device), recipe.seed, tokenizer)
-    begin(model, recipe)
+    model = first(recipe, Materials(None, None, recipe.seed), run.folder, torch.device(device))
     for stage in recipe.stages[:found.index + 1]:
         apply(model, stage.tune)
     state.restore(checkpoint, model, nn.Module())

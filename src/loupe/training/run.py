@@ -18,25 +18,22 @@ from accelerate.utils import DistributedDataParallelKwargs
 from loupe import config
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
-from loupe.models.assembly import build, quiet
+from loupe.models.assembly import quiet
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
-from loupe.training import journal, state
+from loupe.training import state
 from loupe.training.exam import sit
-from loupe.training.folder import claim, origin, read, worlds, write
+from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
-from loupe.training.materials import Materials, tokenizer_for
+from loupe.training.materials import Materials
 from loupe.training.optim import optimiser
 from loupe.training.recipe import Recipe
-from loupe.training.start import begin, trained
+from loupe.training.start import first
 from loupe.training.state import Progress
 
 
-@dataclass(frozen=True)
-class Run:
-    folder: Path
-
+class Run(RunFolder):
     @property
     def model(self) -> Path:
         """The trained model, in loupe's layout; of a run that trains a part alone, the part."""
@@ -45,24 +42,6 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         return config.from_json(Recipe, read(self.folder / "recipe.json"))
-
-    @property
-    def manifest(self) -> dict:
-        return read(self.folder / "manifest.json")
-
-    @property
-    def metrics(self) -> list[dict]:
-        return journal.read(self.folder / "metrics.jsonl")
-
-    def report(self) -> dict:
-        """Per stage: updates, pictures, pairs, seconds, last loss (also per task), throughput; what was dropped; marks
-        of the exam by task."""
-        stages = {}
-        for line in self.metrics:
-            stages[line["stage"]] = line
-        manifest = self.manifest
-        return {"recipe": self.recipe.name, "stages": stages, "drops": manifest.get("drops", {}),
-                "scores": manifest.get("scores", {})}
 
 
 @dataclass(frozen=True)
@@ -114,13 +93,8 @@ class Trainer:
         progress, at = done[-1] if done else (Progress(), None)
         for stage in self.recipe.stages:
             self.materials.check(stage)
-        if self.recipe.weights:
-            self.model = trained(self.recipe).to(self.accelerator.device)
-        else:
-            with self.accelerator.main_process_first():
-                tokenizer = tokenizer_for(self.recipe, self.materials, self.folder)
-            self.model = build(self.recipe.model, self.accelerator.device, self.recipe.seed, tokenizer)
-            begin(self.model, self.recipe)
+        with self.accelerator.main_process_first():
+            self.model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None

@@ -9,11 +9,22 @@ import torch
 from loupe import config, shipped
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
+from loupe.models.assembly import build
 from loupe.models.bridge import place_code
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
+from loupe.training.materials import Materials, tokenizer_for
 from loupe.training.recipe import Recipe, Start
+
+
+def first(recipe: Recipe, materials: Materials, folder: Path, device) -> VLM:
+    """The model a run of this recipe begins with; a tokenizer that has to be learnt is kept in the run's folder."""
+    if recipe.weights:
+        return trained(recipe).to(device)
+    model = build(recipe.model, device, recipe.seed, tokenizer_for(recipe, materials, folder))
+    begin(model, recipe)
+    return model
 
 
 def trained(recipe: Recipe) -> VLM:
