@@ -67,10 +67,14 @@ class Word:
 
 @dataclass(frozen=True)
 class Turns:
-    """A written dialogue (LLaVA): alternating human and assistant texts, human first."""
+    """A written dialogue (LLaVA): alternating human and assistant texts, human first.
+
+    regions: handles as they stand in the texts, each with the region it means ("<r1>", Box(...)).
+    """
 
     texts: tuple[str, ...]
     id: str = ""
+    regions: tuple[tuple[str, Region], ...] = ()
 
 
 @dataclass(frozen=True)
