@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from loupe.image import Image
-from loupe.regions import Box, Mask, Polygon, Region
+from loupe.regions import Box, Mask, Point, Polygon, Region
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,14 @@ class Relation:
 
 @dataclass(frozen=True)
 class Question:
+    """About the whole picture, or about `region`; `point` is a place given for it beside its box or outline."""
+
     text: str
     answers: tuple[str, ...]
     id: str = ""
+    region: Region | None = None
+    point: Point | None = None
+    kind: str = ""  # which wording of one question, where a file has several: "object", "super", "general"
 
 
 @dataclass(frozen=True)
