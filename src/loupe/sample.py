@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from loupe.errors import ConfigError
 from loupe.image import Image
-from loupe.regions import Colour, Region
+from loupe.regions import Box, Colour, Mask, Point, Polygon, Region
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,23 @@ def assistant(*parts: Part | Region) -> Turn:
 
 def _part(part):
     return part if isinstance(part, (str, Regions, Colour, ImageMark)) else Regions((part,))
+
+
+PLACED = (Point, Box, Polygon, Mask, Regions, Colour, ImageMark)
+
+
+def turn(*parts: Part | Region) -> Turn:
+    """A user's turn as one would type it: a space goes between a word and a region, none before "?"."""
+    out: list[Part] = []
+    for part in parts:
+        if isinstance(part, (Point, Box, Polygon, Mask)):
+            part = Regions((part,))
+        if out and isinstance(part, str) != isinstance(out[-1], str):
+            if isinstance(part, str) and part[:1].isalnum():
+                part = " " + part
+            elif isinstance(out[-1], str) and out[-1] and not out[-1][-1].isspace() and out[-1][-1] not in "([{\"'":
+                out[-1] += " "
+        out.append(part)
+    if not any(p.strip() if isinstance(p, str) else not isinstance(p, ImageMark) for p in out):
+        raise ConfigError("there is no question", got=repr(parts), expected="words or regions")
+    return Turn("user", tuple(out))

@@ -55,6 +55,15 @@ FORMS = [
     ("qwen2.5-vl", CUPS, '[{"bbox_2d": [64, 119, 322, 357], "label": "the cup"}, '
                          '{"bbox_2d": [0, 0, 644, 476], "label": "the cup"}]'),
     ("qwen2.5-vl", Regions((Point(320, 120),), 'a "cup"'), '[{"point_2d": [322, 119], "label": "a \\"cup\\""}]'),
+    ("qwen2-vl", BOX, "<|box_start|>(100,250),(500,750)<|box_end|>"),
+    ("qwen2-vl", CUPS, "<|object_ref_start|>the cup<|object_ref_end|><|box_start|>(100,250),(500,750)<|box_end|>"
+                       "<|box_start|>(0,0),(1000,1000)<|box_end|>"),
+    ("qwen2-vl", Point(320, 120), "<|box_start|>(500,250)<|box_end|>"),
+    ("qwen3-vl", BOX, "[100, 250, 500, 750]"),
+    ("qwen3-vl", CUP, '[{"bbox_2d": [100, 250, 500, 750], "label": "the cup"}]'),
+    # padded to 640 x 640 as for shikra, two decimals: 200 / 640 = .3125
+    ("llava", BOX, "[0.10, 0.31, 0.50, 0.69]"),
+    ("llava", Point(320, 120), "[0.50, 0.31]"),
 ]
 
 
@@ -87,7 +96,7 @@ def steps(region, made: Frame, name: str) -> np.ndarray:
     values = np.array(flat(made.to_model(region)))
     if CODECS[name].space == "pixels":
         return values
-    grid = 1000 if name in ("pink", "chatspot", "lyrics", "shikra") else 100
+    grid = 1000 if name in ("pink", "chatspot", "lyrics", "shikra", "qwen2-vl", "qwen3-vl") else 100
     return values / np.resize([made.width, made.height], values.size) * grid
 
 

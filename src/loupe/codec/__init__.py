@@ -2,17 +2,21 @@
 
 from loupe.codec.chatspot import CHATSPOT
 from loupe.codec.codec import Codec
+from loupe.codec.llava import LLAVA
 from loupe.codec.lyrics import LYRICS
 from loupe.codec.minigpt import MINIGPT
 from loupe.codec.pae import PAE
 from loupe.codec.pink import PINK
 from loupe.codec.qwen import QWEN
+from loupe.codec.qwen2 import QWEN2
+from loupe.codec.qwen3 import QWEN3
 from loupe.codec.reading import Parsed
 from loupe.codec.shikra import SHIKRA
 from loupe.codec.xy import XY
 from loupe.errors import unknown_name
 
-CODECS: dict[str, Codec] = {c.name: c for c in (XY, PINK, CHATSPOT, LYRICS, MINIGPT, PAE, SHIKRA, QWEN)}
+CODECS: dict[str, Codec] = {c.name: c for c in (XY, PINK, CHATSPOT, LYRICS, MINIGPT, PAE, SHIKRA, QWEN2, QWEN, QWEN3,
+                                         LLAVA)}
 
 
 def codec(name: str) -> Codec:

@@ -35,6 +35,7 @@ class Number:
     grid: int = 0  # highest step; 0: pixels of the model's picture
     decimals: int = 0  # k / grid written with so many decimals (then grid is 10 ** decimals); 0: k itself
     floor: int = -1  # index in the region of the number this one must not be below (x2 >= x1); -1: none
+    fewer: bool = False  # fewer decimals are read, too
 
     def top(self, size: tuple[int, int] | None) -> int:
         """The highest step, for a model picture of size (width, height)."""
@@ -50,7 +51,10 @@ class Number:
 
     def read(self, spelled: str) -> int:
         """The step of an exactly spelled number."""
-        return int(spelled.replace(".", "", 1)) if self.decimals else int(spelled)
+        if not self.decimals:
+            return int(spelled)
+        digits = spelled.replace(".", "", 1)
+        return int(digits) * 10 ** (self.decimals + 1 - len(digits))
 
     def may(self, spelled: str, low: int, high: int) -> bool:
         """Whether `spelled` begins the spelling of a step in low..high."""
@@ -77,7 +81,8 @@ class Number:
     def full(self, spelled: str, low: int, high: int) -> bool:
         """Whether `spelled` (which `may` allowed) is a whole number in low..high."""
         if self.decimals:
-            return len(spelled) == self.decimals + 2
+            whole = len(spelled) == self.decimals + 2
+            return whole or (self.fewer and spelled[-1:].isdigit() and low <= self.read(spelled) <= high)
         return bool(spelled) and low <= int(spelled) <= high
 
 
@@ -156,14 +161,14 @@ def row(*items: Node | str) -> Row:
     return Row(tuple(Text(i) if isinstance(i, str) else i for i in items))
 
 
-def numbers(kind: str, grid: int = 0, decimals: int = 0, comma: str = ",") -> tuple[Node, ...]:
+def numbers(kind: str, grid: int = 0, decimals: int = 0, comma: str = ",", fewer: bool = False) -> tuple[Node, ...]:
     """The numbers of a region with a comma between: 2 for a point, 4 for a box (right >= left), 3 for a colour."""
     if kind == "colour":
         spelled = [Number("value", 255)] * 3
     else:
         grid = 10 ** decimals if decimals else grid
         count = 4 if kind == "box" else 2
-        spelled = [Number("xy"[i % 2], grid, decimals, i - 2 if i > 1 else -1) for i in range(count)]
+        spelled = [Number("xy"[i % 2], grid, decimals, i - 2 if i > 1 else -1, fewer) for i in range(count)]
     out = [spelled[0]]
     for number in spelled[1:]:
         out += [Text(comma), number]

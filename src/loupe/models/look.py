@@ -16,8 +16,8 @@ from loupe.models.guide import Guide
 from loupe.models.reading import pieces, read
 from loupe.models.vlm import VLM
 from loupe.models.weighing import Dice
-from loupe.regions import Box, Mask, Point, Polygon, Region
-from loupe.sample import Answer, Colour, Found, ImageMark, Part, Regions, Sample, Turn
+from loupe.regions import Mask, Region
+from loupe.sample import PLACED, Answer, Found, Part, Sample, Turn, turn
 from loupe.tasks import question
 
 
@@ -146,26 +146,6 @@ class Talk:
         if said.raw.strip():
             self.turns = (*sample.turns, Turn("assistant", (said.raw,)))
         return said
-
-
-PLACED = (Point, Box, Polygon, Mask, Regions, Colour, ImageMark)
-
-
-def turn(*parts: Part | Region) -> Turn:
-    """A user's turn as one would type it: a space goes between a word and a region, none before "?"."""
-    out: list[Part] = []
-    for part in parts:
-        if isinstance(part, (Point, Box, Polygon, Mask)):
-            part = Regions((part,))
-        if out and isinstance(part, str) != isinstance(out[-1], str):
-            if isinstance(part, str) and part[:1].isalnum():
-                part = " " + part
-            elif isinstance(out[-1], str) and out[-1] and not out[-1][-1].isspace() and out[-1][-1] not in "([{\"'":
-                out[-1] += " "
-        out.append(part)
-    if not any(p.strip() if isinstance(p, str) else not isinstance(p, ImageMark) for p in out):
-        raise ConfigError("there is no question", got=repr(parts), expected="words or regions")
-    return Turn("user", tuple(out))
 
 
 def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[Sample], limits: Limits,
