@@ -11,6 +11,7 @@ from loupe.errors import ConfigError, FileError
 from loupe.regions import Box
 from loupe.sample import Regions, user
 from loupe.tasks import TASKS, question, task
+from loupe.tasks.base import STYLES
 from loupe.tasks.wording import BUILT_IN, Wording, file_name
 from tests.handmade import kitchen
 
@@ -24,7 +25,8 @@ def test_at_least_twelve_wordings_each(name, kind):
 
 
 def test_no_file_is_left_over():
-    assert {p.name for p in BUILT_IN.glob("*.txt")} == {file_name(*each) for each in KINDS}
+    styles = {file_name("style", style) for style in STYLES if style}
+    assert {p.name for p in BUILT_IN.glob("*.txt")} == {file_name(*each) for each in KINDS} | styles
 
 
 def test_wordings_hold_no_marks_tags_or_digits():

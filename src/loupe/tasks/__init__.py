@@ -8,6 +8,7 @@ from dataclasses import fields
 from loupe.errors import ConfigError, unknown_name
 from loupe.regions import Region
 from loupe.sample import Part, Turn
+from loupe.tasks.base import STYLES
 
 TASKS = {
     "grounding": "loupe.tasks.grounding:Grounding",
@@ -30,6 +31,8 @@ TASKS = {
     "grounded-caption": "loupe.tasks.grounded_caption:GroundedCaption",
     "conversation": "loupe.tasks.conversation:Conversation",
     "stated": "loupe.tasks.stated:Stated",
+    "region-question": "loupe.tasks.region_question:AskedOfRegion",
+    "inventory": "loupe.tasks.inventory:Inventory",
 }
 
 
@@ -43,19 +46,25 @@ def task(name: str, /, **options):
     for option in options:
         if option not in known:
             raise unknown_name(f"option of task {name!r}", option, known)
+    style = options.get("style") or ""
+    if style not in STYLES:
+        raise unknown_name("style of answers", style, STYLES, f"task {name!r}")
+    if style and name == "stated":
+        raise ConfigError("this task has no style of its own", got=style, where=f"task {name!r}",
+                          do="give the style to the tasks it asks for, in options=")
     return made(**{option: tuple(value) if isinstance(value, list) else value for option, value in options.items()})
 
 
-def question(name: str, /, *, templates: str | None = None, kind: str | None = None,
+def question(name: str, /, *, templates: str | None = None, kind: str | None = None, style: str = "",
              **given: str | Part | Region) -> Turn:
-    """The task's fixed wording as a user's turn: question("grounding", phrase="the cup").
+    """The task's fixed wording as a user's turn: question("grounding", phrase="the cup"). `style` as tasks have it.
 
     Where a task has several kinds of question the placeholders choose ("detection" by name= or region=), else `kind`.
     """
-    asked = task(name, templates=templates)
+    asked = task(name, templates=templates, style=style)
     for each, placeholders in asked.placeholders.items():
         if set(placeholders) == set(given) and kind in (None, each):
-            return Turn("user", asked.wordings(each)[0].fill(**given))
+            return Turn("user", asked.worded(each, given))
     forms = " or ".join(f"{'kind=' + repr(each) + ' ' if each else ''}{' '.join(names) or 'nothing'}"
                         for each, names in asked.placeholders.items())
     raise ConfigError(f"task {name!r} has no such question", got=" ".join(given) or "nothing", expected=forms or "none")

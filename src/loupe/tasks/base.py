@@ -15,6 +15,7 @@ from loupe.tasks.wording import wordings
 
 REPEATS = 4  # times a task may come up with a question already asked of this picture
 NONE = "none"  # said when there is nothing to list
+STYLES = ("", "short", "detailed")  # of an answer, asked for in the words of templates/style.*.txt
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Task:
     name: ClassVar[str] = ""
     needs: ClassVar[frozenset[str]] = frozenset()  # Record fields without which there is nothing to ask
     placeholders: ClassVar[dict[str, tuple[str, ...]]] = {}  # kind of question -> placeholders of its wordings
+    plain: ClassVar[dict[str, str]] = {}  # kind -> the kind whose wordings ask for no length, used where a style does
     templates: str | None = None  # folder of the user's own wordings
+    style: str = ""  # of STYLES: how long an answer is asked for, behind every question
 
     def cases(self, record: Record) -> Iterator[Case]:
         """Every question this record can answer, in a fixed order."""
@@ -49,8 +52,7 @@ class Task:
         case = self.choose(record, rng)
         if case is None:
             return None
-        known = self.wordings(case.kind)
-        question = known[int(rng.integers(len(known)))].fill(**case.fields)
+        question = self.worded(case.kind, case.fields, rng)
         return self._sample(record, case, (Turn("user", question), Turn("assistant", case.answer)))
 
     def pose(self, record: Record, rng: np.random.Generator) -> Sample | None:
@@ -58,18 +60,37 @@ class Task:
         case = self.choose(record, rng)
         if case is None:
             return None
-        return self._sample(record, case, (Turn("user", self.wordings(case.kind)[0].fill(**case.fields)),))
+        return self._sample(record, case, (Turn("user", self.worded(case.kind, case.fields)),))
 
     def every(self, record: Record) -> list[Sample]:
         """All questions in the fixed wording, ending with the user's turn; the answer is in extra["truth"]."""
-        return [self._sample(record, case, (Turn("user", self.wordings(case.kind)[0].fill(**case.fields)),))
+        return [self._sample(record, case, (Turn("user", self.worded(case.kind, case.fields)),))
                 for case in self.cases(record)]
 
     def wordings(self, kind: str = ""):
+        kind = self.plain.get(kind, kind) if self.style else kind
         return wordings(self.name, kind, self.placeholders[kind], self.templates)
+
+    def worded(self, kind: str, fields: dict, rng: np.random.Generator | None = None) -> tuple[Part, ...]:
+        """A question in a wording drawn with `rng`, without it in the fixed one; the style's request behind it."""
+        known = self.wordings(kind)
+        return self.styled(known[0 if rng is None else int(rng.integers(len(known)))].fill(**fields), rng)
+
+    def styled(self, parts: tuple[Part, ...], rng: np.random.Generator | None = None) -> tuple[Part, ...]:
+        """A question with the request for an answer of this style behind it."""
+        if not self.style:
+            return parts
+        known = wordings("style", self.style, (), self.templates)
+        request = known[0 if rng is None else int(rng.integers(len(known)))].texts[0]
+        *rest, last = parts
+        if not isinstance(last, str):
+            return (*parts, f" {request}")
+        return (*rest, f"{last}{'.' if last[-1:].isalnum() else ''} {request}")
 
     def _sample(self, record: Record, case: Case, turns: tuple[Turn, ...]) -> Sample:
         extra = {"truth": case.truth, **({"kind": case.kind} if case.kind else {}), **case.extra}
+        if self.style:
+            extra["style"] = self.style
         return Sample((record.image,), turns, self.name, identity(record, self.name, case.key), record.id, extra)
 
 

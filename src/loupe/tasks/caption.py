@@ -12,7 +12,8 @@ from loupe.tasks.base import Case, Task
 class Caption(Task):
     name = "caption"
     needs = frozenset({"captions"})
-    placeholders = {"": ()}
+    placeholders = {"": (), "plain": ()}
+    plain = {"": "plain"}
 
     def cases(self, record: Record):
         captions = tuple(text.strip() for text in record.captions if text.strip())

@@ -94,9 +94,7 @@ class Conversation(DrawnTask):
         """Drawn wordings and all answers; without `rng` the fixed wordings, up to the last question."""
         turns = []
         for each in rounds:
-            known = self.wordings(each.kind)
-            wording = known[int(rng.integers(len(known)))] if rng is not None else known[0]
-            turns += [Turn("user", wording.fill(**each.fields)), Turn("assistant", each.answer)]
+            turns += [Turn("user", self.worded(each.kind, each.fields, rng)), Turn("assistant", each.answer)]
         end = rounds[-1]
         key = "/".join(f"{each.kind}.{each.key}" for each in rounds)
         return Sample((record.image,), tuple(turns if rng is not None else turns[:-1]), self.name,

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.record import Phrase, Record
+from loupe.regions import Region
 from loupe.tasks.base import Case, Task, pick
+from loupe.tasks.forms import check_forms, drawn, each
 from loupe.tasks.grounding import about, check_phrases, first_few, needs, phrases
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description(Task):
     name = "description"
-    placeholders = {"": ("region",)}
+    placeholders = {"": ("region",), "plain": ("region",)}
+    plain = {"": "plain"}
     phrases: str = "any"  # as in grounding
     kinds: tuple[str, ...] = ()  # as in grounding
     per_kind: int | None = None
+    forms: tuple[str, ...] = ()  # how the region is given, one at random; none: as annotated
 
     def __post_init__(self):
         check_phrases(self.phrases, self.per_kind)
+        check_forms(self.forms)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -31,18 +36,23 @@ class Description(Task):
         chosen = pick(phrases(record, self.phrases, self.kinds), rng)
         if chosen is None:
             return None
-        every, region = phrases(record, self.phrases), chosen[1].region
-        return self.case(*chosen, [p.text.strip() for _, p in every if p.region == region])
+        key, phrase = chosen
+        found = drawn(record, phrase.region, self.forms, rng, phrase.object or "")
+        if found is None:
+            return None
+        every = phrases(record, self.phrases)
+        return self.case(key, phrase, [p.text.strip() for _, p in every if p.region == phrase.region], *found)
 
     def cases(self, record: Record):
         same = defaultdict(list)
         for _, phrase in phrases(record, self.phrases):
             same[phrase.region].append(phrase.text.strip())
-        known = first_few(phrases(record, self.phrases, self.kinds), self.per_kind)
-        return (self.case(key, phrase, same[phrase.region]) for key, phrase in known)
+        for key, phrase in first_few(phrases(record, self.phrases, self.kinds), self.per_kind):
+            for form, region in each(record, phrase.region, self.forms, f"{self.name}/{key}", phrase.object or ""):
+                yield self.case(key, phrase, same[phrase.region], form, region)
 
-    def case(self, key: str, phrase: Phrase, same: list[str]) -> Case:
+    def case(self, key: str, phrase: Phrase, same: list[str], form: str, region: Region) -> Case:
         """`same`: every phrase for this very region."""
         text = phrase.text.strip()
-        extra = {"references": tuple(same), **about(phrase)}
-        return Case(key, {"region": phrase.region}, (text,), text, extra=extra)
+        extra = {"references": tuple(same), **about(phrase), **({"form": form} if form else {})}
+        return Case(f"{key}:{form}" if form else key, {"region": region}, (text,), text, extra=extra)

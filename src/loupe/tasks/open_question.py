@@ -12,10 +12,11 @@ from loupe.tasks.base import Case, Task
 class OpenQuestion(Task):
     name = "question"
     needs = frozenset({"questions"})
-    placeholders = {"": ("question",)}
+    placeholders = {"": ("question",), "plain": ("question",)}
+    plain = {"": "plain"}
 
     def cases(self, record: Record):
         for k, q in enumerate(record.questions):
             text, answers = q.text.strip(), tuple(a.strip() for a in q.answers if a.strip())
-            if text and answers:
+            if text and answers and q.region is None:  # the others: region-question
                 yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra={"references": answers})

@@ -12,6 +12,7 @@ from loupe.regions import Region
 from loupe.sample import Regions
 from loupe.tasks.base import Case, Task, pick
 from loupe.tasks.drawn import check_some
+from loupe.tasks.forms import check_forms, drawn, each
 
 KINDS = ("read", "find")
 
@@ -25,9 +26,11 @@ class Reading(Task):
     placeholders = {"read": ("region",), "find": ("word",)}
     kinds: tuple[str, ...] = KINDS
     by_object: float = 0.5  # share of words asked for by the object that carries them alone
+    forms: tuple[str, ...] = ()  # how a region to be read is given, one at random; none: as annotated
 
     def __post_init__(self):
         check_some("kind of question", self.kinds, KINDS)
+        check_forms(self.forms)
 
     def choose(self, record: Record, rng: np.random.Generator):
         found = list(self._known(record))
@@ -36,13 +39,22 @@ class Reading(Task):
         if chosen is None:
             return None
         _, k, word, carrier = chosen
-        return self.case(kind, k, word, carrier if rng.random() < self.by_object else None)
+        carrier = carrier if rng.random() < self.by_object else None
+        region, about = self._place(word, carrier)
+        found = drawn(record, region, self.forms, rng, about) if kind == "read" else ("", region)
+        return self.case(kind, k, word, carrier, *found) if found else None
 
     def cases(self, record: Record):
         for kind, k, word, carrier in self._known(record):
-            yield self.case(kind, k, word, None)
-            if kind == "read" and carrier is not None:
-                yield self.case(kind, k, word, carrier)
+            for carried in (None, carrier) if kind == "read" and carrier is not None else (None,):
+                region, about = self._place(word, carried)
+                shown = each(record, region, self.forms if kind == "read" else (), f"{self.name}/{k}", about)
+                yield from (self.case(kind, k, word, carried, form, place) for form, place in shown)
+
+    @staticmethod
+    def _place(word: Word, carrier: Region | None) -> tuple[Region, str]:
+        """The region to be read, and the id of the object it is."""
+        return (word.region, "") if carrier is None else (carrier, word.object or "")
 
     def _known(self, record: Record):
         """(kind, index, word, box of the object that carries this word alone)."""
@@ -58,10 +70,11 @@ class Reading(Task):
             if "find" in self.kinds and often[word.text.strip().casefold()] == 1:
                 yield "find", k, word, None
 
-    def case(self, kind: str, k: int, word: Word, carrier: Region | None) -> Case:
+    def case(self, kind: str, k: int, word: Word, carrier: Region | None, form: str, region: Region) -> Case:
         text = word.text.strip()
         about = {"object": word.object} if word.object else {}
         if kind == "find":
-            return Case(f"find:{k}", {"word": text}, (Regions((word.region,)),), word.region, kind, about)
-        key = f"read:{k}:object" if carrier is not None else f"read:{k}"
-        return Case(key, {"region": word.region if carrier is None else carrier}, (text,), text, kind, about)
+            box = word.region.box
+            return Case(f"find:{k}", {"word": text}, (Regions((box,)),), box, kind, about)
+        key = ":".join(part for part in (f"read:{k}", "object" if carrier is not None else "", form) if part)
+        return Case(key, {"region": region}, (text,), text, kind, {**about, **({"form": form} if form else {})})

@@ -10,10 +10,10 @@ from loupe.record import Object, Record
 from loupe.regions import Region
 from loupe.tasks.base import Case, Task, pick
 from loupe.tasks.drawn import check_some, fixed, shuffled
+from loupe.tasks.forms import FORMS
 from loupe.tasks.looks import check_unsaid, described, look, looks
 from loupe.tasks.view import View, view
 
-FORMS = ("point", "box", "polygon")
 ASKS = ("name", "colour", "texture", "size", "all")
 NOTHING = "nothing"  # said of a place that is on none of the objects
 
