@@ -9,7 +9,7 @@ from loupe.dialogue import DIALOGUES, Dialogue, Segment, dialogue
 from loupe.errors import CodecError, ConfigError, LoupeError
 from loupe.frame import frame
 from loupe.image import Image
-from loupe.regions import Box, Point
+from loupe.regions import Box, Colour, Point
 from loupe.sample import ImageMark, Regions, Sample, Turn, assistant, user
 
 FRAME = frame("squash", 640, 480, 224)
@@ -117,6 +117,27 @@ def test_tags_follow_the_task():
     assert body("relation").endswith("</Img> x [/INST]")
     assert dialogue("pae").tags["reconstruction"] == "[reconstruct]"
     assert "reconstruction" not in dialogue("minigpt-v2").tags
+
+
+def test_a_family_asks_in_its_own_words():
+    """PAE-LaMM §3.1, §3.3: what it is shown and what it answers; our words come back."""
+    talk, point = dialogue("pae"), Point(320, 120)
+
+    def said(*turns, task, **extra):
+        return shown(talk.render(Sample(ONE, turns, task, extra=extra), codec("pae"), [FRAME]))
+
+    colour = said(user("Which colour has the pixel at ", point, "?"), assistant(Colour(31, 6, 108)),
+                  task="reconstruction")
+    assert colour == "<s>[INST] <Img>#</Img> [reconstruct] loc: [50,25] rgb: [/INST]‹ [31,6,108]</s>›"
+    asked = (user("Does ", point, " lie on the red cup?"), assistant("yes"))
+    assert said(*asked, task="segmentation", phrase="the red cup") == (
+        "<s>[INST] <Img>#</Img> [segmentation] the red cup loc: [50,25] mask: [/INST]‹ 1</s>›")
+    plain = said(*asked, task="segmentation")  # without the phrase apart the words stay, the answer is still the family's
+    assert plain == "<s>[INST] <Img>#</Img> [segmentation] Does [50,25] lie on the red cup? [/INST]‹ 1</s>›"
+    assert said(*asked, task="presence").endswith("[vqa] Does [50,25] lie on the red cup? [/INST]‹ yes</s>›")
+    assert talk.heard(" 0", "segmentation") == "no" and talk.heard("0", "counting") == "0"
+    assert talk.heard("maybe", "segmentation") == "maybe" and dialogue("mini").heard("1", "segmentation") == "1"
+    assert {"questions", "answers"} <= set(talk.spec()) and not {"questions", "answers"} & set(dialogue("mini").spec())
 
 
 @pytest.mark.parametrize("turns, images, words", [

@@ -7,6 +7,7 @@ only at pictures and where the loss changes, and a space between a role mark and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 
@@ -15,6 +16,9 @@ from loupe.errors import ConfigError, LoupeError, unknown_name
 from loupe.frame import Frame
 from loupe.regions import Colour
 from loupe.sample import ImageMark, Part, Regions, Sample, Turn
+
+LATER = ("questions", "answers")  # said in a description only where they are set
+_PLACES = re.compile(r"(\{region\}|\{phrase\})")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Dialogue:
     answer_space: str = " "  # before the answer, part of it
     answer_tail: str = ""  # between the answer and the stop, part of the answer
     tags: dict[str, str] = field(default_factory=dict, hash=False)  # task name -> tag before the question
+    # task name -> the family's words in place of ours, with {region}, and {phrase} of Sample.extra
+    questions: dict[str, str] = field(default_factory=dict, hash=False)
+    answers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # task name -> our word -> theirs
     input_marks: tuple[str, str] = ("", "")  # around regions in questions
     tokens: tuple[str, ...] = ()  # marks the tokenizer must have, each as one token
     placeholder: str = "<image>"  # how a picture's place is called where a text must show it
@@ -72,9 +79,9 @@ class Dialogue:
         """`frames[i]` says how sample.images[i], or the canvas, became model input. A sample that ends with the
         user's turn ends with the assistant's opening; generation starts there."""
         self.check(sample, frames)
-        leading, turns = _leading(sample)
+        leading, turns = leading_pictures(sample)
         prefix, body = self._opening(leading)
-        for i, turn in enumerate(turns):
+        for i, turn in enumerate(self._worded(sample, turns)):
             if turn.role == "user":
                 body.append(Segment((self.user if i else self.first_user) + self._tag(sample.task)))
                 body += self._parts(turn, codec, frames, self.input_marks)
@@ -100,6 +107,19 @@ class Dialogue:
             out += [Segment(before + self.picture[0]), Segment(image=image)]
         return out, [Segment(self.picture[1] + self.pictures[1])]
 
+    def _worded(self, sample: Sample, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        """The turns in the family's own words, where it has some for this task and one question is asked."""
+        form, known = self.questions.get(sample.task), self.answers.get(sample.task, {})
+        out = list(turns)
+        if form and sum(t.role == "user" for t in turns) == 1:
+            regions = [p for p in turns[0].parts if isinstance(p, Regions)]
+            given = {"region": regions[0] if len(regions) == 1 else None, "phrase": sample.extra.get("phrase")}
+            parts = [given.get(piece[1:-1]) if piece[:1] == "{" else piece for piece in _PLACES.split(form) if piece]
+            if None not in parts:
+                out[0] = replace(turns[0], parts=tuple(parts))
+        return tuple(replace(t, parts=tuple(known.get(p, p) if isinstance(p, str) else p for p in t.parts))
+                     if known and t.role == "assistant" else t for t in out)
+
     def _tag(self, task: str) -> str:
         return f"{self.tags[task]} " if task in self.tags else ""
 
@@ -120,6 +140,10 @@ class Dialogue:
         """Generated text without the leading space and what closes an answer: what the codec parses."""
         text = text.removesuffix(self.stop) if self.stop else text
         return text.removeprefix(self.answer_space).removesuffix(self.answer_tail)
+
+    def heard(self, text: str, task: str) -> str:
+        """An answer in our words, where the family has its own for this task."""
+        return {said: ours for ours, said in self.answers.get(task, {}).items()}.get(text.strip(), text)
 
     # -- checks
 
@@ -149,7 +173,7 @@ class Dialogue:
 
     def spec(self) -> dict:
         """JSON-able description; `from_spec` gives an equal dialogue."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k not in LATER}
 
     @classmethod
     def from_spec(cls, spec: dict) -> Dialogue:
@@ -183,7 +207,7 @@ def _unsay(out: list[Segment], phrase: str) -> None:
         out[-1] = Segment(said[:len(said) - len(phrase)])
 
 
-def _leading(sample: Sample) -> tuple[list[int], tuple[Turn, ...]]:
+def leading_pictures(sample: Sample) -> tuple[list[int], tuple[Turn, ...]]:
     """Pictures that stand before the first question, and the turns without the marks that say just that."""
     marked = {p.image for t in sample.turns for p in t.parts if isinstance(p, ImageMark)}
     leading = [i for i in range(len(sample.images)) if i not in marked]
@@ -243,9 +267,16 @@ MINIGPT_V2 = Dialogue(
     tags={"grounding": "[refer]", "description": "[identify]", "detection": "[detection]", "caption": "[caption]",
           "question": "[vqa]", "grounded-caption": "[grounding]"},
 )
-# PAE-LaMM §3.1, §3.3: MiniGPT-v2 with two more tags
-PAE = replace(MINIGPT_V2, name="pae",
-              tags={**MINIGPT_V2.tags, "reconstruction": "[reconstruct]", "segmentation": "[segmentation]"})
+# PAE-LaMM: MiniGPT-v2 with the tags and words of §3.1 and §3.3; those of its games (§3.4) stand before the instruction.
+# Questions that MiniGPT-v2 has no tag of its own for are asked as its [vqa].
+PAE = replace(
+    MINIGPT_V2, name="pae",
+    tags={**MINIGPT_V2.tags, "counting": "[vqa]", "presence": "[vqa]", "statement": "[vqa]", "choice": "[vqa]",
+          "relation": "[vqa]", "reading": "[vqa]", "region": "[identify]", "reconstruction": "[reconstruct]",
+          "segmentation": "[segmentation]", "car-racing": "[CarRacing]", "space-invaders": "[Space Invaders]"},
+    questions={"reconstruction": "loc: {region} rgb:", "segmentation": "{phrase} loc: {region} mask:"},
+    answers={"segmentation": {"yes": "1", "no": "0"}},
+)
 SHIKRA = replace(LLAVA_V1, name="shikra", picture=("<im_start>", "<im_end>"), pictures=("", " "),
                  tokens=("<s>", "</s>", "<im_start>", "<im_end>"))
 # neither paper prints its turns; both build on Vicuna

@@ -17,8 +17,10 @@ VERBS = {
     "build": "loupe.cli.build",
     "show": "loupe.cli.show",
     "bootstrap": "loupe.cli.bootstrap",
+    "regionchat": "loupe.cli.regionchat",
     "pretrain": "loupe.cli.pretrain",
     "train": "loupe.cli.train",
+    "import": "loupe.cli.importing",
     "evaluate": "loupe.cli.evaluate",
     "score": "loupe.cli.score",
     "chat": "loupe.cli.chat",
@@ -28,8 +30,8 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "build", "show", "bootstrap"),
-    "train": ("pretrain", "train"),
+    "data": ("world", "build", "show", "bootstrap", "regionchat"),
+    "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score"),
     "talk": ("chat",),
     "see": ("segment", "reconstruct"),

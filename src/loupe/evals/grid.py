@@ -61,7 +61,7 @@ class Masks(Grid):
         width, height = s.images[0].size
         for k, point in enumerate(places(width, height, self.grid)):
             turn = question("segmentation", phrase=s.extra["phrase"], region=point)
-            yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record)
+            yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record, {"phrase": s.extra["phrase"]})
 
 
 class Colours(Grid):

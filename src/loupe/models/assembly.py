@@ -105,7 +105,7 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
         model = kind.from_config(config)
     else:
         model = kind(config, **shape)
-    return VisionTower(model, spec.layer, spec.size, spec.drop_cls), base
+    return VisionTower(model, spec.layer, spec.size, spec.drop_cls, spec.norm), base
 
 
 def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] = (), meta: bool = False,

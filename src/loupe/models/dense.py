@@ -108,7 +108,7 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
             return Likely(np.zeros((grid, grid), np.float32), (width, height), 0, None, image)
     points = places(width, height, grid)
     inside = np.array([box is None or contains(box, p) for p in points]).reshape(grid, grid)
-    rail, watch = _words(look, (YES, NO))
+    rail, watch = _words(look, (YES, NO), "segmentation")
 
     def ask(cells: np.ndarray) -> np.ndarray:
         """Flat numbers of places -> their probability."""
@@ -176,7 +176,7 @@ def _asked(look, name: str, points: Sequence[Point], image: int, fields: dict, r
     model, wording = look.model, task(name).wordings()[0]
 
     def asked(region: Point) -> Sample:
-        return Sample(look.images, (Turn("user", wording.fill(region=region, **fields)),), name)
+        return Sample(look.images, (Turn("user", wording.fill(region=region, **fields)),), name, extra=fields)
 
     bodies = [e.ids for e in model.encoder.encode_at(asked, [Point(p.x, p.y, image) for p in points])]
     longest = max(len(body) for body in bodies)
@@ -190,18 +190,20 @@ def _asked(look, name: str, points: Sequence[Point], image: int, fields: dict, r
             bar.update(len(batch))
 
 
-def _words(look, words: Sequence[str]) -> tuple[Words, tuple[int, ...]]:
-    """A rail of these answers as the model's dialogue writes them, and the token each begins with."""
+def _words(look, words: Sequence[str], name: str = "") -> tuple[Words, tuple[int, ...]]:
+    """A rail of these answers to a task as the model's dialogue writes them, and the first token each has alone."""
     encoder = look.model.encoder
-    said = encoder.encode([Sample(look.images, (Turn("user", ("?",)), assistant(word))) for word in words])
+    said = encoder.encode([Sample(look.images, (Turn("user", ("?",)), assistant(word)), name) for word in words])
     stop = len(encoder.stop)
     ids = [tuple(label for label in e.labels if label >= 0) for e in said]
     ids = [each[:len(each) - stop] if stop and each[-stop:] == tuple(encoder.stop) else each for each in ids]
-    first = tuple(each[0] for each in ids)
-    if len(set(first)) < len(first):
-        raise ConfigError("the answers begin with the same token", got=", ".join(map(repr, words)),
+    for tokens in zip(*ids):  # a space may be a token of its own
+        if len(set(tokens)) > 1:
+            break
+    if len(set(tokens)) < len(ids):
+        raise ConfigError("no token tells the answers apart", got=", ".join(map(repr, words)),
                           do="use another tokenizer or dialogue")
-    return Words(ids), first
+    return Words(ids), tuple(tokens)
 
 
 def _values(encoder) -> tuple[tuple[int, ...], np.ndarray]:

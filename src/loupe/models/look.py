@@ -102,7 +102,7 @@ class Look:
         return Talk(self)
 
     def _task(self, name: str, **fields) -> Sample:
-        return Sample(self.images, (question(name, **fields),), task=name)
+        return Sample(self.images, (question(name, **fields),), task=name, extra=fields)
 
     def _sample(self, asked) -> Sample:
         if isinstance(asked, Sample):
@@ -135,8 +135,8 @@ class Talk:
         ids, start = list(encoded.ids), self._opening.length
         same = _common(self._ids, ids[:-1])
         known = self._prefix.crop(start + same)
-        most = _room(model, start, ids, limits.longest)
-        guides = _guides(model, [sample], limits)
+        most = room_for(model, start, ids, limits.longest)
+        guides = guides_of(model, [sample], limits)
         (written,), rows = generate(model, known, [0], [ids[same:]], [most], guides)
         layers = tuple((layer.keys, layer.values) for layer in rows.cache.layers)
         length = rows.cache.layers[0].get_seq_length()
@@ -162,10 +162,10 @@ def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[
             own = see(model, [samples[i].images], e.prefix)
             out[i] = answer(model, own, [0], [samples[i]], limits)[0]
     bodies = [e.ids for e in encoded]
-    most = [_room(model, prefix.length, body, limits.longest) for body in bodies]
+    most = [room_for(model, prefix.length, body, limits.longest) for body in bodies]
     order = sorted((i for i in range(len(samples)) if out[i] is None), key=lambda i: len(bodies[i]))
     for chunk in chunks(order, bodies, prefix.length, limits):
-        guides = _guides(model, [samples[i] for i in chunk], limits)
+        guides = guides_of(model, [samples[i] for i in chunk], limits)
         written, _ = generate(model, prefix, [owners[i] for i in chunk], [bodies[i] for i in chunk],
                               [most[i] for i in chunk], guides)
         for k, i in enumerate(chunk):
@@ -173,7 +173,7 @@ def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[
     return out
 
 
-def _guides(model: VLM, samples: Sequence[Sample], limits: Limits) -> list[Guide] | list[Dice] | None:
+def guides_of(model: VLM, samples: Sequence[Sample], limits: Limits) -> list[Guide] | list[Dice] | None:
     kind = limits.constrain
     if kind is None:
         return [Dice(limits.temperature, limits.seed, s.id) for s in samples] if limits.temperature > 0 else None
@@ -182,7 +182,7 @@ def _guides(model: VLM, samples: Sequence[Sample], limits: Limits) -> list[Guide
     return [Guide(encoder.codec, kind, known, (f.width, f.height) if f else None) for f in frames]
 
 
-def _room(model: VLM, prefix: int, body: Sequence[int], most: int) -> int:
+def room_for(model: VLM, prefix: int, body: Sequence[int], most: int) -> int:
     """How long the answer may be."""
     left = model.encoder.max_length - prefix - len(body)
     if left < 1:

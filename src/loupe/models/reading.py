@@ -21,9 +21,9 @@ def read(model: VLM, sample: Sample, written: Generated, guide: Guide | Dice | N
     whole = encoder.decode(written.ids)
     text = encoder.dialogue.answer(whole)
     score = _mean(written.logs)
-    places = encoder.places(sample)
-    if not places:
-        return Answer((text,) if text else (), (), text, score)
+    places, heard = encoder.places(sample), encoder.dialogue.heard(text, sample.task)
+    if not places or heard != text:
+        return Answer((heard,) if heard else (), (), text, score)
     parsed = encoder.codec.parse(text, places[0], 0)
     parts, spans = [], iter(parsed.spans)
     ends = _token_ends(encoder, written.ids) if parsed.spans else []

@@ -26,6 +26,7 @@ class VisionSpec:
     std: tuple[float, float, float] = CLIP_STD
     drop_cls: bool = True  # leave out the class token where the tower has one
     attention: str = "sdpa"  # any name transformers knows, or "lean": fastest for miniatures on a CPU
+    norm: bool = False  # the tower's final norm behind the tapped layer, as BLIP-2 and MiniGPT-v2 have it
 
 
 @dataclass(frozen=True)

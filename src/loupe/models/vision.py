@@ -11,6 +11,7 @@ from loupe.errors import ConfigError
 
 LAYERS = ("encoder.layers", "layers", "encoder.layer")  # where transformers keeps the blocks, newest habit first
 PRE_NORMS = ("pre_layrnorm", "pre_layernorm")  # CLIP's name is misspelt in the published weights
+FINAL_NORMS = ("post_layernorm", "layernorm")
 
 
 def find(module: nn.Module, path: str) -> nn.Module | None:
@@ -33,10 +34,10 @@ def blocks(model: nn.Module) -> nn.ModuleList:
 
 class VisionTower(nn.Module):
     """`layer` indexes hidden_states as transformers counts them: 0 is the input of the first block, -1 the output of
-    the last, before the final norm. Blocks behind the tap stay part of the model but are never run.
+    the last, before the final norm, which `norm` adds. Blocks behind the tap stay part of the model but are never run.
     """
 
-    def __init__(self, model: nn.Module, layer: int, size: int, drop_cls: bool = True):
+    def __init__(self, model: nn.Module, layer: int, size: int, drop_cls: bool = True, norm: bool = False):
         super().__init__()
         self.model = model
         config = model.config
@@ -49,6 +50,10 @@ class VisionTower(nn.Module):
         if size % patch:
             raise ConfigError("picture size is no multiple of the patch", got=size, expected=f"a multiple of {patch}",
                               where="model.vision.size")
+        self.final = next((name for name in FINAL_NORMS if hasattr(model, name)), "") if norm else ""
+        if norm and not self.final:
+            raise ConfigError("this tower has no final norm", got=type(model).__name__, where="model.vision.norm",
+                              expected=" or ".join(FINAL_NORMS), do="set it to false")
         self.grid = size // patch
         self.width = config.hidden_size
         self.interpolate = size != config.image_size
@@ -75,6 +80,8 @@ class VisionTower(nn.Module):
                 x = getattr(model, name)(x)
         for block in blocks(model)[: self.tap]:
             x = block(x, **self.no_mask)
+        if self.final:
+            x = getattr(model, self.final)(x)
         return x[:, self.skip :]
 
     def tapped(self) -> list[nn.Module]:

@@ -1,0 +1,49 @@
+"""`loupe import`: released weights of others as a loupe checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HELP = """read released weights of another project into a loupe checkpoint
+
+  loupe import minigpt-v2 checkpoint.pth --vision blip2-opt-2.7b --language Llama-2-7b-chat-hf --out imported
+  loupe import minigpt-v2 checkpoint.pth --vision eva_vit_g.pth --language Llama-2-7b-chat-hf --form pae --out pae0
+  loupe import pink Pink-release --vision clip-vit-large-patch14 --language Llama-2-7b-chat-hf --out imported
+
+FILE holds only what was trained; --vision and --language are the releases it was trained on, as folders (for
+minigpt-v2 the tower's own .pth will do). Only weights are read, nothing in the file is run. Names that are missing,
+foreign or of another shape are listed and nothing is written."""
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("family", metavar="FAMILY", help="minigpt-v2 or pink")
+    parser.add_argument("file", metavar="FILE", help="the released file (pink: or its folder)")
+    parser.add_argument("--vision", default="", metavar="PLACE", help="the tower's release")
+    parser.add_argument("--language", required=True, metavar="PLACE", help="the language model's release")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="OUT/model is the checkpoint")
+    parser.add_argument("--form", metavar="NAME", help="minigpt-v2: talk as \"minigpt-v2\" (default), or as \"pae\" to "
+                        "train recipe pae from it")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="of the tower's pictures, where it is not the "
+                        "family's own")
+    parser.add_argument("--dtype", default="bfloat16", help="of the parts while they are in memory (default: bfloat16; "
+                        "what is imported is kept in float32)")
+
+
+def run(args) -> None:
+    from loupe.errors import ConfigError
+    from loupe.importers import importer
+
+    kind = importer(args.family)
+    options = {"vision": args.vision, "language": args.language}
+    for name in ("form", "size"):
+        value = getattr(args, name)
+        if value is not None:
+            if name not in kind.__dataclass_fields__:
+                raise ConfigError(f"{args.family} has no such choice", got=f"--{name}", do="leave it out")
+            options[name] = value
+    done = kind(**options).write(args.file, args.out, dtype=args.dtype)
+    print(f"{done.copied:,} tensors, {done.numbers:,} numbers; " + "; ".join(done.notes))
+    if done.left_out:
+        print(f"left out, as nothing uses them: {', '.join(done.left_out[:8])}"
+              + (f" and {len(done.left_out) - 8} more" if len(done.left_out) > 8 else ""))
+    print(f"model in {done.folder}; ask it: loupe chat {done.folder} PICTURE")
