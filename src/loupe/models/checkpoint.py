@@ -195,9 +195,9 @@ def _known(find: Callable, name: str, stored: dict | None, kind: str, folder: Pa
     except LoupeError as error:
         raise CheckpointError(f"checkpoint needs a {kind} this version does not have", got=repr(name), where=folder,
                               do=str(error)) from None
-    now = json.loads(json.dumps(value.spec()))
-    if stored is not None and now != stored:
-        keys = sorted(k for k in {*now, *stored} if now.get(k) != stored.get(k))
+    if stored is not None and not _same(value, stored):
+        now = json.loads(json.dumps(value.spec()))
+        keys = sorted(k for k in {*now, *stored} if now.get(k) != stored.get(k)) or [kind]
         raise CheckpointError(f"{kind} {name!r} is not the one the weights were trained with", where=folder,
                               got=f"{keys[0]} = {str(now.get(keys[0]))[:80]}",
                               expected=f"{str(stored.get(keys[0]))[:80]}",
@@ -280,3 +280,11 @@ def write_folder(folder: Path, write: Callable[[Path], None], *also: type[Except
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(stale, ignore_errors=True)
     return folder
+
+
+def _same(value, stored: dict) -> bool:
+    """Compared as values: a field that came later is what it is where nothing was said."""
+    try:
+        return type(value).from_spec(stored) == value
+    except LoupeError:
+        return False
