@@ -15,7 +15,18 @@ READERS = {
     "refer-json": "loupe.readers.refer_json:ReferJson",
     "llava": "loupe.readers.llava:Llava",
     "llava-captions": "loupe.readers.llava:LlavaCaptions",
+    "llava-665k": "loupe.readers.llava_boxes:LlavaBoxes",
+    "ocr-vqa": "loupe.readers.text_questions:OcrVqa",
+    "st-vqa": "loupe.readers.text_questions:StVqa",
+    "docvqa": "loupe.readers.text_questions:DocVqa",
+    "textvqa": "loupe.readers.text_questions:TextVqa",
+    "coco-text": "loupe.readers.coco_text:CocoText",
+    "hiertext": "loupe.readers.text_regions:HierText",
+    "art": "loupe.readers.text_regions:Art",
+    "pointqa-looktwice": "loupe.readers.pointqa:LookTwice",
+    "vizwiz-grounding": "loupe.readers.vizwiz_grounding:VizWizGrounding",
     "records": "loupe.readers.records:Records",
+    "pictures": "loupe.readers.folder:Folder",
 }
 
 

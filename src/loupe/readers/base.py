@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +14,11 @@ from loupe.errors import ConfigError, FileError, ImageError
 from loupe.image import Image
 from loupe.readers.pictures import Pictures, given_folders
 from loupe.record import Record, whole_things
-from loupe.regions import Box
+from loupe.regions import Box, Polygon, clip
 
 Note = Callable[[str, object], None]  # (reason, example): count an oddity
 EXAMPLES = 5
+MOST_PIXELS = 1e7  # a coordinate beyond is no coordinate
 
 
 class Reader(Sequence[Record]):
@@ -33,6 +33,8 @@ class Reader(Sequence[Record]):
 
     source = ""
     licence = ""
+    sized = True  # the annotations state the sizes of their pictures, so that missing="keep" needs none
+    evaluation_only = False  # refused as a source to train on
 
     def __init__(self, root: str | Path, split: str = "", *, images=None, missing: str = "drop"):
         self.root, self.split = Path(root).expanduser(), split
@@ -162,7 +164,7 @@ def _places(folders: Sequence[Path]) -> str:
 
 def clipped_box(x, y, w, h, width: int, height: int, note: Note, example: object) -> Box | None:
     """x, y, width, height as a Box inside the picture; None, with its reason counted, where nothing is left."""
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in (x, y, w, h)):
+    if not all(map(is_number, (x, y, w, h))):
         note("box is not four numbers", example)
         return None
     if w <= 0 or h <= 0:
@@ -175,6 +177,35 @@ def clipped_box(x, y, w, h, width: int, height: int, note: Note, example: object
     if (x1, y1, x2, y2) != (x, y, x + w, y + h):
         note("box clipped to its picture", example)
     return Box(float(x1), float(y1), float(x2), float(y2))
+
+
+def is_number(value: object) -> bool:
+    """A finite number that pixels can be counted in."""
+    return type(value) in (int, float) and -MOST_PIXELS < value < MOST_PIXELS
+
+
+def clipped_ring(points, width: int, height: int, note: Note, example: object) -> Polygon | None:
+    """[[x, y], ...] or [x, y, x, y, ...] inside the picture; None, with its reason counted, where nothing is left."""
+    pairs = points if isinstance(points, list) else []
+    if pairs and not isinstance(pairs[0], (list, tuple)):
+        pairs = list(zip(pairs[::2], pairs[1::2])) if len(pairs) % 2 == 0 else []
+    good = len(pairs) >= 3 and all(isinstance(p, (list, tuple)) and len(p) == 2 and all(map(is_number, p))
+                                   for p in pairs)
+    if not good:
+        note("outline is not three or more points", example)
+        return None
+    ring = Polygon(tuple((float(x), float(y)) for x, y in pairs))
+    box = ring.box
+    if not box.area > 0:
+        note("outline without area", example)
+        return None
+    if box.x1 >= width or box.y1 >= height or box.x2 <= 0 or box.y2 <= 0:
+        note("outline outside its picture", example)
+        return None
+    if box.x1 < 0 or box.y1 < 0 or box.x2 > width or box.y2 > height:
+        note("outline clipped to its picture", example)
+        ring = clip(ring, float(width), float(height))
+    return ring
 
 
 def words(text: object) -> str:

@@ -13,6 +13,12 @@ import numpy as np
 from loupe.errors import FileError
 
 RUN = 1 << 30  # bytes one run may span
+LARGEST = 1 << 62  # id of a picture
+
+
+def is_id(value: object) -> bool:
+    """A whole number that can be a picture's id here."""
+    return type(value) is int and -LARGEST < value < LARGEST
 
 
 class Collector:
@@ -21,11 +27,12 @@ class Collector:
     Neighbours of one picture become one run. Memory: 20 bytes a run here, 12 a run and 16 a picture in the Index.
     """
 
-    def __init__(self):
+    def __init__(self, join: bool = True):
+        self.join = join  # neighbours stand in one array: what lies between them is a comma
         self._ids, self._at, self._size = array("q"), array("q"), array("i")
 
     def add(self, picture: int, at: int, size: int) -> None:
-        if self._ids and self._ids[-1] == picture and at + size - self._at[-1] < RUN:
+        if self.join and self._ids and self._ids[-1] == picture and at + size - self._at[-1] < RUN:
             self._size[-1] = at + size - self._at[-1]
             return
         self._ids.append(picture)

@@ -11,7 +11,7 @@ import numpy as np
 
 from loupe.errors import FileError, RegionError
 from loupe.readers.base import Note, clipped_box, words
-from loupe.readers.index import Collector, Index
+from loupe.readers.index import Collector, Index, is_id
 from loupe.readers.stream import Piece, Stream
 from loupe.record import Object
 from loupe.regions import Mask, Polygon
@@ -66,7 +66,7 @@ def open_instances(path: Path, note: Note, has: Callable[[str], bool], *, catego
                 images.add(picture, piece.at, piece.size)
         elif piece.key == "annotations":
             picture = entry.get("image_id") if isinstance(entry, dict) else None
-            if type(picture) is int:
+            if is_id(picture):
                 annotations.add(picture, piece.at, piece.size)
             else:
                 note("annotation without image_id", piece.raw[:80])
@@ -137,7 +137,7 @@ def _shape(segmentation, width: int, height: int, note: Note, example: str) -> t
 
 def _image_id(piece: Piece, note: Note, seen: set[int], only: Collection[int] | None) -> int | None:
     entry = piece.value
-    if not isinstance(entry, dict) or type(entry.get("id")) is not int or not isinstance(entry.get("file_name"), str):
+    if not isinstance(entry, dict) or not is_id(entry.get("id")) or not isinstance(entry.get("file_name"), str):
         note("image entry without id or file_name", piece.raw[:80])
         return None
     if any(type(entry.get(side)) is not int or entry[side] <= 0 for side in ("width", "height")):

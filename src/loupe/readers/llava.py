@@ -30,6 +30,7 @@ class Llava(Reader):
     """`Llava(root, file="llava_instruct_158k.json")`; without `file` the only JSON file in root, or a known one."""
 
     source = "llava"
+    sized = False
 
     def __init__(self, root, split: str = "", *, file=None, images=None, missing: str = "drop"):
         super().__init__(root, split, images=images, missing=missing)
@@ -96,15 +97,20 @@ class Llava(Reader):
                    and isinstance(e.get("conversations"), list)]
         match = _digits.match(PurePosixPath(name).stem)
         return Record(image, width, height, name, self.source, self.split,
-                      extra={"coco_id": int(match[1])} if match else {}, **self._said(entries, note))
+                      extra={"coco_id": int(match[1])} if match else {}, **self._said(entries, width, height, note))
 
-    def _said(self, entries: list[dict], note: Note) -> dict:
+    def _said(self, entries: list[dict], width: int, height: int, note: Note) -> dict:
         out = []
         for entry in entries:
             texts = texts_of(entry, note)
-            if texts:
-                out.append(Turns(texts, str(entry.get("id", ""))))
+            said = self._turns(texts, str(entry.get("id", "")), width, height, note) if texts else None
+            if said is not None:
+                out.append(said)
         return {"dialogues": tuple(out)}
+
+    def _turns(self, texts: tuple[str, ...], key: str, width: int, height: int, note: Note) -> Turns | None:
+        """The texts as a dialogue; None, counted, where they cannot be one."""
+        return Turns(texts, key)
 
 
 class LlavaCaptions(Llava):
@@ -112,7 +118,7 @@ class LlavaCaptions(Llava):
 
     source = "llava-captions"
 
-    def _said(self, entries: list[dict], note: Note) -> dict:
+    def _said(self, entries: list[dict], width: int, height: int, note: Note) -> dict:
         captions = [texts[1] for texts in (texts_of(entry, note) for entry in entries) if texts]
         return {"captions": tuple(dict.fromkeys(captions))}
 

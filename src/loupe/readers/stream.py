@@ -7,11 +7,12 @@ other letters are read again as UTF-8 by `Piece.read`.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ class Piece(NamedTuple):
     size: int  # bytes
     value: Any  # decoded, with strings as Latin-1
     raw: str
+    name: str = ""  # of the member, where the piece is one of an object that is walked (`into`)
 
     def read(self) -> Any:
         """The value with its strings as UTF-8."""
@@ -43,16 +45,17 @@ class Piece(NamedTuple):
 class Stream:
     """Iterate once for the Pieces; then `top`, `keys` and `hash` tell what the file was.
 
-    Memory: one chunk or one element, whichever is larger.
+    into: top-level objects whose members come one by one, as the elements of top-level arrays do.
+    Memory: one chunk or one element, whichever is larger. Bytes that are no UTF-8 are a FileError.
     """
 
-    def __init__(self, path: Path, chunk: int = CHUNK):
-        self.path, self.chunk = Path(path), chunk
+    def __init__(self, path: Path, chunk: int = CHUNK, into: Collection[str] = ()):
+        self.path, self.chunk, self.into = Path(path), chunk, into
         self.top = ""  # "array" or "object"
-        self.keys: dict[str, str] = {}  # top-level names -> "array" or "value"
+        self.keys: dict[str, str] = {}  # top-level names -> "array", "object" (walked) or "value"
         self.hash = ""  # sha256 of the file
         self._text, self._start, self._at, self._ended = "", 0, 0, False
-        self._sha = hashlib.sha256()
+        self._sha, self._utf8 = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
 
     def __iter__(self) -> Iterator[Piece]:
         try:
@@ -84,6 +87,21 @@ class Stream:
             raise self._wrong("something after its end", "the end of the file")
 
     def _object(self) -> Iterator[Piece]:
+        for key in self._names():
+            start = self._peek()
+            if start == "[":
+                self.keys[key] = "array"
+                yield from self._array(key)
+            elif start == "{" and key in self.into:
+                self.keys[key] = "object"
+                for name in self._names():
+                    yield self._value(key)._replace(name=name)
+            else:
+                self.keys[key] = "value"
+                yield self._value(key)
+
+    def _names(self) -> Iterator[str]:
+        """The names of the object that starts here, each when its value comes next."""
         self._at += 1
         if self._peek() == "}":
             self._at += 1
@@ -91,16 +109,12 @@ class Stream:
         while True:
             self._peek()
             piece = self._value()
-            key = piece.value if piece.raw.isascii() else piece.read()
-            if not isinstance(key, str) or self._peek() != ":":
+            name = piece.value if piece.raw.isascii() else piece.read()
+            if not isinstance(name, str) or self._peek() != ":":
                 raise self._wrong(repr(self._peek()), "a name and a colon")
             self._at += 1
-            if self._peek() == "[":
-                self.keys[key] = "array"
-                yield from self._array(key)
-            else:
-                self.keys[key] = "value"
-                yield self._value(key)
+            self._peek()
+            yield name
             if self._next("}"):
                 return
 
@@ -156,6 +170,9 @@ class Stream:
                                     got=f"{error.msg[0].lower()}{error.msg[1:]} at byte {at}",
                                     expected="an array or object to its closing bracket" if ends else None,
                                     where=self.path, do=AGAIN) from None
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+                raise FileError("annotation file cannot be parsed", got=error, where=f"{self.path}: byte {self._start}",
+                                do=AGAIN) from None
             if len(self._text) - self._at > LARGEST:
                 raise FileError("one element of the annotation file is too large", got=f"over {LARGEST} bytes",
                                 expected="one picture or one annotation an element", where=self.path)
@@ -169,6 +186,11 @@ class Stream:
         data = self._file.read(max(self.chunk, len(rest)))
         self._ended = not data
         self._sha.update(data)
+        try:
+            self._utf8.decode(data, final=self._ended)
+        except UnicodeDecodeError as error:
+            raise FileError("annotation file is not UTF-8 text", got=error.reason, where=self.path,
+                            do="convert it, or fetch it again") from None
         self._bar.update(len(data))
         self._start += self._at
         self._text, self._at = rest + data.decode("latin-1"), 0

@@ -19,7 +19,7 @@ import numpy as np
 from loupe.errors import FileError
 from loupe.readers.base import Note, Reader, words
 from loupe.readers.graph import Graph, key_of
-from loupe.readers.index import Collector, Index
+from loupe.readers.index import Collector, Index, is_id
 from loupe.readers.pictures import COCO_FOLDERS, usual_folders
 from loupe.readers.stream import Stream
 from loupe.record import Phrase, Question, Record
@@ -132,12 +132,12 @@ def _picture_id(element, inner: str | None) -> int | None:
     if not isinstance(element, dict) or (inner and not isinstance(element.get(inner), list)):
         return None
     for key in ("image_id", "id", "image"):
-        if type(element.get(key)) is int:
+        if is_id(element.get(key)):
             return element[key]
     for entry in element[inner][:1] if inner else ():
         if isinstance(entry, dict):
             for key in ("image_id", "image"):
-                if type(entry.get(key)) is int:
+                if is_id(entry.get(key)):
                     return entry[key]
     return None
 
