@@ -7,12 +7,10 @@ import time
 from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
-from loupe.errors import ConfigError, LoupeError
+from loupe.errors import ConfigError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.miniature import LIMIT
 from loupe.shipped import MINI
-
-FITTED_ON = 400  # training questions that baselines of drawn benchmarks are fitted on
 
 HELP = """measure a model on benchmarks, beside trivial baselines
 
@@ -124,23 +122,12 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
 
 
 def baselines(questions, roots, shelf: Shelf | None = None) -> dict:
-    """Those that can answer this benchmark; fitted ones where its training split is there."""
-    from loupe.evals import open_questions
-    from loupe.predictors import baseline
-    from loupe.predictors.baselines import FITTED, FOR, SCENES
+    """Those that can answer this benchmark; those left out are said."""
+    from loupe.predictors.beside import beside
 
-    what, made, train = questions.benchmark, {}, None
-    for name in FOR.get(what.metric, ()):
-        if name in SCENES and not what.scene:
-            continue
-        if name not in FITTED:
-            made[name] = baseline(name)
-        elif what.fit:
-            try:
-                train = train or open_questions(what, roots, split=what.fit, shelf=shelf, most=FITTED_ON).samples
-                made[name] = baseline(name, train)
-            except LoupeError as error:
-                print(f"{name} is left out: {error}")
+    made, left_out = beside(questions, roots, shelf)
+    for line in left_out:
+        print(line)
     return made
 
 

@@ -15,6 +15,10 @@ CLIP_L = {
     "model_type": "clip_vision_model", "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
     "num_attention_heads": 16, "image_size": 224, "patch_size": 14, "hidden_act": "quick_gelu", "projection_dim": 768,
 }
+CLIP_BIG_G = {
+    "model_type": "clip_vision_model", "hidden_size": 1664, "intermediate_size": 8192, "num_hidden_layers": 48,
+    "num_attention_heads": 16, "image_size": 224, "patch_size": 14, "hidden_act": "gelu", "projection_dim": 1280,
+}
 EVA_G = {
     "model_type": "blip_2_vision_model", "hidden_size": 1408, "intermediate_size": 6144, "num_hidden_layers": 39,
     "num_attention_heads": 16, "image_size": 224, "patch_size": 14, "hidden_act": "gelu", "qkv_bias": True,
@@ -23,6 +27,7 @@ EVA_G = {
 PUBLISHED: dict[str, dict] = {
     "openai/clip-vit-large-patch14": CLIP_L,
     "openai/clip-vit-large-patch14-336": {**CLIP_L, "image_size": 336},
+    "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k": CLIP_BIG_G,
     "Salesforce/blip2-opt-2.7b": EVA_G,
     "lmsys/vicuna-7b-v1.1": VICUNA_7B,
     "lmsys/vicuna-7b-v1.3": VICUNA_7B,

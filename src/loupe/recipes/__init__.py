@@ -5,12 +5,16 @@ from __future__ import annotations
 from loupe.errors import unknown_name
 from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
-from loupe.recipes.pink import PINK, PINK_MINI, PINK_RELEASE
+from loupe.recipes.pink import PINK, PINK_FINETUNED, PINK_G, PINK_LLAMA2, PINK_MINI, PINK_PLUS, PINK_RELEASE
 from loupe.training.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
     "pink": PINK,
     "pink-release": PINK_RELEASE,
+    "pink-llama2": PINK_LLAMA2,
+    "pink-plus": PINK_PLUS,
+    "pink-finetuned": PINK_FINETUNED,
+    "pink-g": PINK_G,
     "pink-mini": PINK_MINI,
     "mini-start": MINI_START,
     "coco-mini": COCO_MINI,

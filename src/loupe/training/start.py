@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from loupe.errors import ConfigError
 from loupe.models import checkpoint
 from loupe.models.assembly import build
 from loupe.models.bridge import place_code
+from loupe.models.recoding import recoded
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
@@ -28,17 +30,19 @@ def first(recipe: Recipe, materials: Materials, folder: Path, device) -> VLM:
 
 
 def trained(recipe: Recipe) -> VLM:
-    """The model recipe.weights names; ConfigError where it is of another shape than recipe.model."""
+    """The model recipe.weights names, its codec and dialogue changed to the recipe's where they differ; ConfigError where
+    it is of another shape than recipe.model."""
     name = recipe.weights
     folder = shipped.folder(name) if shipped.is_shipped(name) else Path(name)
     if not (folder / checkpoint.MANIFEST).is_file() or (folder / "recipe.json").is_file():
         folder = folder / "model"  # of a run
     model = checkpoint.load(folder)
-    changed = config.differences(model.spec, recipe.model)
+    wanted = recipe.model
+    changed = config.differences(replace(model.spec, codec=wanted.codec, dialogue=wanted.dialogue), wanted)
     if changed:
         raise ConfigError("the trained model is of another shape than the recipe's", got="; ".join(changed[:4]),
                           where=f"weights {name}", do="change the recipe's model to what was trained")
-    return model
+    return recoded(model, wanted.codec, wanted.dialogue)
 
 
 @torch.no_grad()
