@@ -195,7 +195,7 @@ def _known(find: Callable, name: str, stored: dict | None, kind: str, folder: Pa
     except LoupeError as error:
         raise CheckpointError(f"checkpoint needs a {kind} this version does not have", got=repr(name), where=folder,
                               do=str(error)) from None
-    if stored is not None and not _same(value, stored):
+    if stored is not None and not _as_stored(value, stored):
         now = json.loads(json.dumps(value.spec()))
         keys = sorted(k for k in {*now, *stored} if now.get(k) != stored.get(k)) or [kind]
         raise CheckpointError(f"{kind} {name!r} is not the one the weights were trained with", where=folder,
@@ -282,7 +282,7 @@ def write_folder(folder: Path, write: Callable[[Path], None], *also: type[Except
     return folder
 
 
-def _same(value, stored: dict) -> bool:
+def _as_stored(value, stored: dict) -> bool:
     """Compared as values: a field that came later is what it is where nothing was said."""
     try:
         return type(value).from_spec(stored) == value
