@@ -21,20 +21,25 @@ BELOW = {
     "tasks": set(),
     "world": {"readers", "writers", "tasks"},
     "data": {"readers", "writers", "tasks"},
-    "evals": {"data", "world", "readers", "writers", "tasks"},
+    "endpoint": set(),
+    "evals": {"endpoint", "data", "world", "readers", "writers", "tasks"},
+    "regionchat": {"endpoint", "data", "world", "readers", "writers", "tasks"},
 }
 BELOW["bootstrapping"] = {"evals"} | BELOW["evals"]  # its report draws with the pages and judges of evals
 BELOW["models"] = {"evals"} | BELOW["evals"]
 BELOW["predictors"] = BELOW["importers"] = {"models"} | BELOW["models"]
 BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
-BELOW["cli"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
+BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
+BELOW["cli"] = {"reproduce", "recipes", "miniature", "bootstrapping", "regionchat"} | BELOW["recipes"]
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
-TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "evals", "bootstrapping", "cli"}
+TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "endpoint", "evals", "bootstrapping", "regionchat",
+                     "cli"}
 HEAVY = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
-OPTIONAL = {"loupe.data.scale": {"ray"}}  # extras of pyproject.toml, imported when they are used
+# extras of pyproject.toml, imported when they are used
+OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"}}
 
 
 def modules() -> list[tuple[str, Path]]:

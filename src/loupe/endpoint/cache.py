@@ -1,0 +1,45 @@
+"""Replies kept by request: asking the same again costs nothing. One SQLite file, safe against a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+from loupe.endpoint.reply import Reply
+from loupe.errors import FileError
+
+
+class Cache:
+    """`path` None keeps nothing beyond this process."""
+
+    def __init__(self, path: str | os.PathLike | None = None):
+        self.path = None if path is None else Path(path)
+        try:
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._rows = sqlite3.connect(self.path or ":memory:", isolation_level=None)
+            self._rows.execute("PRAGMA journal_mode=WAL")
+            self._rows.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL)")
+        except (sqlite3.Error, OSError) as error:
+            raise FileError("cannot open the cache of replies", got=error, where=self.path,
+                            do="delete the file, or give another --cache") from None
+
+    def get(self, key: str) -> Reply | None:
+        row = self._rows.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        return None if row is None else Reply(**json.loads(row[0]), cached=True)
+
+    def put(self, key: str, reply: Reply) -> None:
+        try:
+            self._rows.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)",
+                               (key, json.dumps(reply.stored(), ensure_ascii=False)))
+        except sqlite3.Error as error:
+            raise FileError("cannot keep a reply", got=error, where=self.path,
+                            do="make room and run the same command again") from None
+
+    def __len__(self) -> int:
+        return self._rows.execute("SELECT count(*) FROM replies").fetchone()[0]
+
+    def close(self) -> None:
+        self._rows.close()

@@ -1,0 +1,60 @@
+"""What a request is called, and what came back for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+CHARACTERS = 4  # of a token, where a server does not count
+
+
+@dataclass(frozen=True)
+class Reply:
+    """finish: "stop", "length" (cut off by the limit of tokens), or what the server says.
+
+    counted: the server said how many tokens were used; otherwise they are guessed from the characters.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    finish: str = "stop"
+    counted: bool = True
+    cached: bool = False
+
+    def stored(self) -> dict:
+        return {name: value for name, value in asdict(self).items() if name != "cached"}
+
+
+def key_of(request: dict) -> str:
+    """The same messages to the same model with the same settings have the same key, wherever the server runs."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def guessed_tokens(request: dict) -> int:
+    """Tokens of the messages; a picture inside them counts as 1,000."""
+    characters = pictures = 0
+    for message in request["messages"]:
+        content = message["content"]
+        for part in content if isinstance(content, list) else [{"type": "text", "text": content}]:
+            characters += len(part.get("text", ""))
+            pictures += part.get("type") != "text"
+    return characters // CHARACTERS + 1000 * pictures + 1
+
+
+def read(data: object, request: dict) -> Reply | None:
+    """The first choice of a chat completion; None where there is none."""
+    try:
+        choice = data["choices"][0]
+        text = choice["message"]["content"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    if not isinstance(text, str):
+        return None
+    usage = data.get("usage") or {}
+    counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
+    counted = all(isinstance(n, int) and n >= 0 for n in counts)
+    if not counted:
+        counts = [guessed_tokens(request), len(text) // CHARACTERS + 1]
+    return Reply(text, *counts, str(choice.get("finish_reason") or "stop"), counted)

@@ -1,0 +1,173 @@
+"""One request after another: limits, refusals, money, and what is never asked twice."""
+
+import asyncio
+import time
+
+import pytest
+
+pytest.importorskip("httpx", reason="endpoints need httpx")
+
+from loupe.endpoint import Budget, Cache, Client, EndpointError, Ledger, Settings, Spent
+from loupe.endpoint.client import _retry_after
+from loupe.errors import ConfigError, FileError
+from tests.endpoint.stub_server import served
+
+
+def request(text="hello", **more):
+    return {"model": "m", "messages": [{"role": "user", "content": text}], "max_tokens": 20, **more}
+
+
+def asked(stub, requests, cache=None, ledger=None, together=False, **settings):
+    """Replies, or the errors in their place."""
+    settings = Settings(stub.url, "m", **{"pause": 0.01, "timeout": 5.0, **settings})
+
+    async def work():
+        async with Client(settings, cache, ledger) as client:
+            if together:
+                return await asyncio.gather(*map(client.ask, requests), return_exceptions=True)
+            out = []
+            for each in requests:
+                try:
+                    out.append(await client.ask(each))
+                except (EndpointError, Spent) as error:
+                    out.append(error)
+            return out
+
+    return asyncio.run(work())
+
+
+def test_a_plain_reply_is_paid_and_kept(tmp_path):
+    cache, ledger = Cache(tmp_path / "c.sqlite"), Ledger(tmp_path / "l.jsonl", Budget(1.0, 10.0))
+    with served(lambda n, r: "hi") as stub:
+        first, again = asked(stub, [request(), request()], cache, ledger)
+        assert (first.text, first.cached, again.text, again.cached) == ("hi", False, "hi", True)
+        assert len(stub.requests) == 1 and ledger.cached == 1
+    assert ledger.cost == pytest.approx((100 * 1 + 10 * 10) / 1e6)
+    known = Ledger(tmp_path / "l.jsonl", Budget(1.0, 10.0))  # another process
+    assert (known.prompt, known.answer, known.paid) == (100, 10, 1)
+    assert Cache(tmp_path / "c.sqlite").get("nothing") is None
+
+
+@pytest.mark.parametrize("bad, kind", [
+    ({"status": 500}, "status 500"), ({"status": 429}, "status 429"), ({"status": 503}, "status 503"),
+    ({"body": b'{"choices": [{"mess'}, "broken JSON"), ({"body": b'{"choices": []}'}, "no choice in the reply"),
+    ({"body": b"[]"}, "no choice in the reply"), ({"text": "late", "wait": 0.6}, "time-out"),
+    ({"body": b'{"choices": [{"message": {"content": null}}]}'}, "no choice in the reply"),
+])
+def test_it_tries_again(bad, kind):
+    ledger = Ledger()
+    with served(lambda n, r: bad if n < 3 else "good") as stub:
+        (reply,) = asked(stub, [request()], ledger=ledger, timeout=0.3)
+    assert reply.text == "good" and dict(ledger.troubles) == {kind: 2} and ledger.paid == 1
+
+
+def test_it_gives_up_and_says_why():
+    with served(lambda n, r: {"status": 500}) as stub:
+        (error,) = asked(stub, [request()], tries=3)
+        assert len(stub.requests) == 3
+    assert isinstance(error, EndpointError) and not error.final and "status 500, 3 times" in str(error)
+
+
+def test_nobody_is_there():
+    with served(lambda n, r: "x") as stub:
+        pass
+    errors = asked(stub, [request(str(k)) for k in range(20)], tries=1)
+    assert [e.final for e in errors] == [False] * 19 + [True]
+
+
+@pytest.mark.parametrize("status, final", [(401, True), (403, True), (404, True), (400, False), (422, False)])
+def test_refusals_for_good_are_not_repeated(status, final):
+    with served(lambda n, r: {"status": status, "body": b"no"}) as stub:
+        (error,) = asked(stub, [request()])
+        assert len(stub.requests) == 1
+    assert error.final is final and f"status {status}" in str(error)
+
+
+def test_the_key_is_sent_and_shown_nowhere(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sesame")
+    with served(lambda n, r: {"status": 401, "body": b"no"}) as stub:
+        (error,) = asked(stub, [request()], key="MY_KEY")
+        assert stub.keys == ["Bearer sesame"]
+    assert "sesame" not in str(error) and "MY_KEY" in str(error)
+
+
+def test_no_more_at_once_than_told():
+    with served(lambda n, r: {"text": "x", "wait": 0.05}) as stub:
+        asked(stub, [request(str(k)) for k in range(9)], together=True, concurrency=3)
+        assert stub.most == 3 and len(stub.requests) == 9
+
+
+def test_no_faster_than_told():
+    with served(lambda n, r: "x") as stub:
+        asked(stub, [request(str(k)) for k in range(4)], together=True, per_minute=600)
+        gaps = [b - a for a, b in zip(sorted(stub.times), sorted(stub.times)[1:])]
+    assert sum(gaps) >= 0.27 and min(gaps) > 0.03  # 0.1 s apart
+
+
+def test_retry_after_holds_everybody():
+    with served(lambda n, r: {"status": 429, "headers": {"retry-after": "0.4"}} if n == 1 else "x") as stub:
+        begun = time.monotonic()
+        asked(stub, [request("a"), request("b")], together=True, concurrency=1)
+        assert time.monotonic() - begun >= 0.4 and len(stub.requests) == 3
+    assert _retry_after("7", 60) == 7 and _retry_after("900", 60) == 60 and _retry_after("", 60) is None
+    assert _retry_after("soon", 60) is None and _retry_after("nan", 60) is None
+    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 60) == 0.0
+
+
+def test_the_same_request_at_once_is_paid_once():
+    with served(lambda n, r: {"text": "x", "wait": 0.05}) as stub:
+        replies = asked(stub, [request()] * 5, together=True)
+        assert len(stub.requests) == 1 and {r.text for r in replies} == {"x"}
+
+
+def test_many_at_once_after_a_failure_still_end():
+    with served(lambda n, r: {"status": 400, "body": b"no"}) as stub:
+        errors = asked(stub, [request()] * 4, together=True)
+    assert all(isinstance(e, EndpointError) for e in errors)
+
+
+def test_the_budget_is_never_passed(tmp_path):
+    """A request may need 2 + 20 tokens and needs 110: of 300 tokens two are paid, the third would be too much."""
+    ledger = Ledger(tmp_path / "l.jsonl", Budget(tokens=230))
+    with served(lambda n, r: "x") as stub:
+        out = asked(stub, [request(str(k)) for k in range(5)], ledger=ledger)
+    assert [isinstance(r, Spent) for r in out] == [False, False, True, True, True] and ledger.paid == 2
+    money = Ledger(budget=Budget(1e6, 1e6, money=15.0))
+    with served(lambda n, r: "x") as stub:  # 2 + 20 tokens at one each are more than 15
+        assert isinstance(asked(stub, [request()], ledger=money)[0], Spent) and not stub.requests
+    together = Ledger(budget=Budget(tokens=50))  # two may begin, whatever comes back
+    with served(lambda n, r: {"text": "x", "wait": 0.05}) as stub:
+        asked(stub, [request(str(k)) for k in range(6)], ledger=together, together=True, concurrency=6)
+        assert len(stub.requests) == 2
+
+
+def test_tokens_are_guessed_where_the_server_does_not_count():
+    ledger = Ledger()
+    with served(lambda n, r: {"text": "four four", "usage": None}) as stub:
+        (reply,) = asked(stub, [request("x" * 40)], ledger=ledger)
+    assert (reply.prompt_tokens, reply.answer_tokens, reply.counted, ledger.guessed) == (11, 3, False, 1)
+
+
+def test_torn_and_broken_ledgers(tmp_path):
+    path = tmp_path / "l.jsonl"
+    path.write_text('{"key": "a", "prompt": 5, "answer": 6, "counted": true}\n{"key": "b", "pro')
+    assert (Ledger(path).prompt, path.read_text().count("\n")) == (5, 1)
+    path.write_text("nonsense\n")
+    with pytest.raises(FileError, match="l.jsonl:1"):
+        Ledger(path)
+    (tmp_path / "c.sqlite").write_text("this is no data base, it is much too much text for that" * 20)
+    with pytest.raises(FileError, match="cache"):
+        Cache(tmp_path / "c.sqlite").get("x")
+
+
+@pytest.mark.parametrize("change", [{"url": "nowhere"}, {"url": "ftp://x/v1"}, {"model": ""}, {"concurrency": 0},
+                                    {"tries": 0}, {"timeout": 0}])
+def test_settings_that_cannot_be(change):
+    with pytest.raises(ConfigError):
+        Settings(**{"url": "http://h/v1", "model": "m", **change})
+
+
+def test_budgets_that_cannot_be():
+    for wrong in ({"money": 1.0}, {"tokens": -1}, {"prompt_price": float("nan")}):
+        with pytest.raises(ConfigError):
+            Budget(**wrong)
