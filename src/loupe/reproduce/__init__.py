@@ -1,0 +1,21 @@
+"""The papers' tables in miniature: rows trained with equal steps over seeds, judged by one rule, kept as small logs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from loupe.errors import unknown_name
+from loupe.reproduce.experiment import Bootstrap, Claim, Column, Experiment, Pairs, Row, Table, World
+
+EXPERIMENTS = {"pink": "loupe.reproduce.pink:PINK"}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of that name; torch is not loaded."""
+    if name not in EXPERIMENTS:
+        raise unknown_name("paper", name, EXPERIMENTS)
+    module, _, attribute = EXPERIMENTS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+__all__ = ["EXPERIMENTS", "Bootstrap", "Claim", "Column", "Experiment", "Pairs", "Row", "Table", "World", "experiment"]

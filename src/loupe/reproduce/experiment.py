@@ -1,0 +1,190 @@
+"""What an experiment is, as frozen values: worlds, rows, columns, tables, the paper's numbers and its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from loupe.errors import ConfigError, unknown_name
+from loupe.evals.spec import Benchmark
+from loupe.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class World:
+    """A world that is written once, to DATA/<folder>."""
+
+    folder: str
+    images: int
+    val: int
+    seed: int = 0
+    world: str = "mini"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is measured. `figure` is one of the metric's ("": the first); values of shares are shown in per cent."""
+
+    name: str
+    says: str  # the heading
+    about: str  # what is asked
+    benchmark: Benchmark
+    figure: str = ""
+    limit: int = 300  # questions
+    lower: bool = False  # a smaller value is the better one
+    share: bool = True
+    held_out: bool = False  # no row may train on this question
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A row that trains nothing: the model it begins as describes boxes of `source` and finds them again."""
+
+    reader: str
+    source: str  # folder of the annotated pictures, below DATA
+    limit: int  # pictures
+    least_share: float = 0.005  # of a picture's area, the smallest box
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs another row wrote, as records of the recipe's source `source`."""
+
+    of: str  # row with a Bootstrap
+    source: str
+    iou: float = 0.5  # least overlap of a kept pair; 0: no filter
+    share: float = 0.25  # of the pictures drawn
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe; with a seed it is a cell. changes: path=value on the experiment's recipe.
+
+    begins: the row whose model of the same seed this one begins as. blind: nothing is trained, that model is asked
+    without being shown the pictures. A row that stands in no table is measured in no column.
+    """
+
+    name: str
+    says: str
+    changes: tuple[str, ...] = ()
+    begins: str = ""
+    reads: Pairs | None = None
+    writes: Bootstrap | None = None
+    blind: bool = False
+    shared: bool = False  # made ready for other rows; its steps are not compared with theirs
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.begins, self.reads.of if self.reads else "") if name)
+
+    @property
+    def trains(self) -> bool:
+        return not self.blind and self.writes is None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The paper says: in `column` row `above` is better than row `below`."""
+
+    says: str
+    column: str
+    above: str
+    below: str
+    why: str = ""  # written by hand once results are in: why they came out so
+
+
+@dataclass(frozen=True)
+class Table:
+    """paper: {row: {column: the printed number}}; `controls` are rows the paper does not have."""
+
+    name: str
+    says: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    controls: tuple[str, ...] = ()
+    paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+    claims: tuple[Claim, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything of a paper's miniature. minutes: what a cell may cost on one core."""
+
+    name: str
+    title: str
+    paper: str
+    recipe: Recipe
+    worlds: tuple[World, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+    minutes: float = 4.0
+
+    def __post_init__(self):
+        for kind, things in (("rows", self.rows), ("columns", self.columns), ("tables", self.tables)):
+            names = [thing.name for thing in things]
+            if len(set(names)) < len(names):
+                raise ConfigError(f"{kind} need different names", got=names, where=self.name)
+        known: set[str] = set()
+        for row in self.rows:
+            for name in row.needs:
+                if name not in known:
+                    raise ConfigError("a row needs one that does not stand before it", got=name, where=row.name)
+            known.add(row.name)
+        for table in self.tables:
+            self._check(table)
+
+    def _check(self, table: Table) -> None:
+        for name in (*table.rows, *table.controls, *table.paper, *(n for c in table.claims for n in (c.above, c.below))):
+            self.row(name)
+        for name in (*table.columns, *(c.column for c in table.claims), *(n for r in table.paper.values() for n in r)):
+            self.column(name)
+        lengths = {name: self.updates(self.row(name)) for name in (*table.rows, *table.controls)
+                   if self.row(name).trains}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError("rows of one table learn for different lengths", got=lengths, where=table.name)
+
+    def row(self, name: str) -> Row:
+        return _named("row", name, self.rows)
+
+    def column(self, name: str) -> Column:
+        return _named("column", name, self.columns)
+
+    def table(self, name: str) -> Table:
+        return _named("table", name, self.tables)
+
+    def recipe_of(self, row: Row, seed: int) -> Recipe:
+        """What the row trains; where it begins and how much it draws of pairs is filled in when they are there."""
+        return replace(self.recipe.change(*row.changes), name=f"{self.name}-{row.name}", seed=seed)
+
+    def updates(self, row: Row) -> tuple[tuple[int | None, int], ...]:
+        """(steps, pairs of a batch) of each stage."""
+        return tuple((stage.steps, stage.batch) for stage in self.recipe.change(*row.changes).stages)
+
+    def columns_of(self, row: Row) -> tuple[Column, ...]:
+        """Everything the row is measured in, over all tables."""
+        asked = {name for t in self.tables if row.name in (*t.rows, *t.controls) for name in t.columns}
+        return tuple(column for column in self.columns if column.name in asked)
+
+
+def quick(experiment: Experiment) -> Experiment:
+    """The same in a few steps and questions, to see that everything works; its numbers mean nothing."""
+    def short(row: Row) -> Row:
+        stages = experiment.recipe.change(*row.changes).stages
+        few = tuple(f"stages.{stage.name}.steps=2" for stage in stages)
+        writes = replace(row.writes, limit=4) if row.writes else None
+        return replace(row, changes=(*row.changes, *few), writes=writes)
+
+    return replace(
+        experiment, rows=tuple(map(short, experiment.rows)),
+        worlds=tuple(replace(world, images=40, val=20) for world in experiment.worlds),
+        columns=tuple(replace(column, limit=4) for column in experiment.columns))
+
+
+def _named(kind: str, name: str, things):
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise unknown_name(kind, name, [thing.name for thing in things])

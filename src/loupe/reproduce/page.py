@@ -1,0 +1,165 @@
+"""The page of an experiment: the paper's tables and ours side by side, a verdict on each claim; a function of the logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from loupe.reproduce.cell import Cell, asked
+from loupe.reproduce.experiment import Column, Experiment, Table
+from loupe.reproduce.log import Log
+from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, judge, number, summary
+
+RULE = (
+    "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
+    "whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the paper says, "
+    "**disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. Nothing is "
+    "chosen after the fact: steps, seeds, questions and claims stand in `src/loupe/reproduce/{name}.py`.")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured: logs by cell, and what baselines that do not look score, by column."""
+
+    experiment: Experiment
+    logs: Mapping[Cell, Log]
+    baselines: Mapping[str, dict]
+
+    def values(self, row: str, column: Column) -> dict[int, float]:
+        """By seed; only answers to the questions as they are now."""
+        identity = asked(column, self.experiment)
+        return {cell.seed: log.columns[column.name]["value"] for cell, log in sorted(self.logs.items())
+                if cell.row == row and log.has(column.name, identity)}
+
+    def count(self, column: Column) -> int:
+        """Questions behind a value."""
+        identity = asked(column, self.experiment)
+        counts = [log.columns[column.name]["count"] for log in self.logs.values() if log.has(column.name, identity)]
+        return min(counts, default=0)
+
+    def trivial(self, column: Column) -> tuple[str, float] | None:
+        """The best baseline of a column."""
+        values = self.baselines.get(column.name, {}).get("values", {})
+        best = min if column.lower else max
+        return best(values.items(), key=lambda pair: pair[1]) if values else None
+
+    def verdicts(self, table: Table) -> list[Verdict]:
+        found = []
+        for claim in table.claims:
+            column = self.experiment.column(claim.column)
+            trivial = self.trivial(column)
+            found.append(judge(self.values(claim.above, column), self.values(claim.below, column), self.count(column),
+                               share=column.share, lower=column.lower, trivial=trivial and trivial[1]))
+        return found
+
+
+def page(results: Results) -> str:
+    e = results.experiment
+    parts = [f"# {e.title} in miniature",
+             f"Written by `loupe reproduce {e.name}` from the logs in `logs/{e.name}`; a test holds it equal to them. "
+             f"Paper: {e.paper}. How it is done: [reproduce.md](../reproduce.md).",
+             "\n".join(f"- {note}" for note in e.notes), RULE.format(name=e.name), _tally(results)]
+    for table in e.tables:
+        parts += [f"## {table.says}", table.note, _table(results, table), _claims(results, table)]
+    parts += ["## What is asked", _columns(results), "## What it took", _costs(results)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _tally(results: Results) -> str:
+    said = [verdict.said for table in results.experiment.tables for verdict in results.verdicts(table)]
+    counts = ", ".join(f"{said.count(kind)} {kind}" for kind in (AGREES, DISAGREES, OPEN, MISSING) if kind in said)
+    return f"Of {len(said)} claims: {counts}."
+
+
+def _table(results: Results, table: Table) -> str:
+    """A row each; for every column the printed number, then ours. Controls and baselines stand below."""
+    e = results.experiment
+    columns = [e.column(name) for name in table.columns]
+    head = ["", *(cell for c in columns for cell in (f"{c.says}, paper", "ours"))]
+    rows = [[_label(table, e, name), *_cells(results, columns, name, table.paper.get(name, {}))]
+            for name in (*table.rows, *table.controls)]
+    trivial = [("-", _trivial(results, column)) for column in columns]
+    rows.append(["best baseline that does not look", *(cell for pair in trivial for cell in pair)])
+    return markdown(head, rows)
+
+
+def _label(table: Table, e: Experiment, name: str) -> str:
+    says = e.row(name).says
+    return f"*{says}* (control)" if name in table.controls else says
+
+
+def _cells(results: Results, columns: Sequence[Column], row: str, paper: Mapping[str, float]) -> list[str]:
+    out = []
+    for column in columns:
+        printed = paper.get(column.name)
+        values = results.values(row, column)
+        found = summary(list(values.values()), results.count(column), column.share)
+        ours = "-" if found is None else (
+            f"**{number(found.mean, column.share)}** [{number(found.low, column.share)}, "
+            f"{number(found.high, column.share)}]" + (f" ({found.seeds} of 3)" if found.seeds < 3 else ""))
+        out += ["-" if printed is None else f"{printed:g}", ours]
+    return out
+
+
+def _trivial(results: Results, column: Column) -> str:
+    best = results.trivial(column)
+    return "-" if best is None else f"{number(best[1], column.share)} ({best[0]})"
+
+
+def _claims(results: Results, table: Table) -> str:
+    if not table.claims:
+        return ""
+    e = results.experiment
+    rows = []
+    for claim, verdict in zip(table.claims, results.verdicts(table)):
+        why = "; ".join(part for part in (verdict.why, claim.why) if part)
+        rows.append([f"{claim.says}: {_said(e, claim.above)} above {_said(e, claim.below)} in "
+                     f"{e.column(claim.column).says}", f"**{verdict.said}**", why])
+    return markdown(["claim", "verdict", "why"], rows)
+
+
+def _said(e: Experiment, row: str) -> str:
+    return f"\"{e.row(row).says}\""
+
+
+def _columns(results: Results) -> str:
+    rows = [[c.says, c.about + (", held out" if c.held_out else ""), c.benchmark.metric,
+             str(results.count(c) or "-")] for c in results.experiment.columns]
+    return markdown(["column", "asks", "metric", "questions"], rows)
+
+
+def _costs(results: Results) -> str:
+    e = results.experiment
+    if not results.logs:
+        return (f"Nothing has been measured yet. A cell may cost {e.minutes:g} minutes of one core; "
+                f"`loupe reproduce {e.name} --out DIR` does them all.")
+    costs = sorted((log.cost, cell.name) for cell, log in results.logs.items())
+    total = sum(cost for cost, _ in costs)
+    over = [f"{name} ({cost:.1f})" for cost, name in costs if cost > e.minutes]
+    asked_of = {(name, seed) for t in e.tables for name in (*t.rows, *t.controls) for seed in range(3)}
+    missing = sorted(name for name, seed in asked_of if Cell(name, seed) not in results.logs)
+    lines = [f"{len(costs)} cells, {total:.0f} core-minutes together, {total / len(costs):.1f} on average, "
+             f"{costs[-1][0]:.1f} at most ({costs[-1][1]})."]
+    if over:
+        lines.append(f"Above the {e.minutes:g} minutes a cell may cost: {', '.join(over)}.")
+    if missing:
+        lines.append(f"Not measured yet with seeds 0 to 2: {len(missing)} of {len(asked_of)} cells of the tables.")
+    lines += _pairs(results)
+    parts = {part: sorted({log.facts["parts"][part] for log in results.logs.values()
+                           if part in log.facts.get("parts", {})}) for part in ("vision", "language")}
+    for part, found in parts.items():
+        lines.append(f"{part}: {', '.join(found) or '-'}" + (" - **of several makes**" if len(found) > 1 else ""))
+    return "\n\n".join(lines)
+
+
+def _pairs(results: Results) -> list[str]:
+    """What bootstrapping rows kept."""
+    return [f"Bootstrapped by seed {cell.seed}: {log.facts['kept']:,} of {log.facts['described']:,} described boxes "
+            f"kept ({log.facts['kept share']:.1%}; the paper: 49.0 %)."
+            for cell, log in sorted(results.logs.items()) if "kept share" in log.facts]
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""Means over seeds with their intervals, and what they say of a paper's claim.
+
+An interval covers 95 %: mean +- t s / sqrt(n) over n seeds (Student), or Wilson's of the questions asked, whichever
+reaches further at each end; so three seeds that happen to agree do not make a row certain. Two rows are told apart if
+their intervals do not overlap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from loupe.evals.metrics.interval import wilson
+
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)  # 97.5 % point, by freedom 1, 2, ...
+AGREES, DISAGREES, OPEN, MISSING = "agrees", "disagrees", "cannot tell", "not measured"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one row in one column over seeds."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    said: str  # one of the four above
+    why: str
+
+
+def summary(values: Sequence[float], count: int, share: bool = True) -> Summary | None:
+    """count: questions behind each value. None of no values. A single seed has the interval of its questions alone."""
+    n = len(values)
+    if not n:
+        return None
+    mean = sum(values) / n
+    half = spread(values)
+    low, high = mean - half, mean + half
+    if share:
+        of_questions = wilson(mean * count, count)
+        low, high = max(0.0, min(low, of_questions[0])), min(1.0, max(high, of_questions[1]))
+    return Summary(mean, low, high, n)
+
+
+def spread(values: Sequence[float]) -> float:
+    """t s / sqrt(n); 0 of a single value."""
+    n = len(values)
+    if n < 2:
+        return 0.0
+    mean = sum(values) / n
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
+    return STUDENT[min(n - 1, len(STUDENT)) - 1] * deviation / math.sqrt(n)
+
+
+def judge(above: Mapping[int, float], below: Mapping[int, float], count: int, *, share: bool = True,
+          lower: bool = False, trivial: float | None = None) -> Verdict:
+    """Is `above` the better row? Values by seed; trivial: of the best baseline that does not look."""
+    a, b = (summary(list(values.values()), count, share) for values in (above, below))
+    if a is None or b is None:
+        return Verdict(MISSING, "")
+    better, worse = (a.high < b.low, a.low > b.high) if lower else (a.low > b.high, a.high < b.low)
+    why = [f"{_span(a, share)} against {_span(b, share)}"]
+    if min(a.seeds, b.seeds) < 2:
+        said, why = OPEN, [*why, "one seed"]
+    elif better or worse:
+        said = AGREES if better else DISAGREES
+    else:
+        said = OPEN
+        why.append("the intervals overlap" + _paired(above, below, share))
+    if trivial is not None and all((s.low >= trivial) if lower else (s.high <= trivial) for s in (a, b)):
+        why.append(f"both no better than a baseline that does not look ({number(trivial, share)})")
+    return Verdict(said, "; ".join(why))
+
+
+def _paired(above: Mapping[int, float], below: Mapping[int, float], share: bool) -> str:
+    """The difference seed by seed, which may be steadier than either row."""
+    steps = [above[seed] - below[seed] for seed in above if seed in below]
+    if len(steps) < 2:
+        return ""
+    mean, half = sum(steps) / len(steps), spread(steps)
+    return (f" (same seeds: {number(mean, share, '+')} "
+            f"[{number(mean - half, share, '+')}, {number(mean + half, share, '+')}])")
+
+
+def number(value: float, share: bool, sign: str = "") -> str:
+    """Shares in per cent."""
+    return f"{100 * value:{sign}.1f}" if share else f"{value:{sign}.3f}"
+
+
+def _span(s: Summary, share: bool) -> str:
+    return f"{number(s.mean, share)} [{number(s.low, share)}, {number(s.high, share)}]"
