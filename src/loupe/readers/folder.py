@@ -29,6 +29,7 @@ class Folder(Reader):
     """
 
     source = "pictures"
+    sized = False
 
     def __init__(self, root, split: str = "", *, val: float = 0.2, by: str = "content", images=None,
                  missing: str = "drop"):

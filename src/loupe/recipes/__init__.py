@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loupe.errors import unknown_name
 from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
+from loupe.recipes.pae import PAE, PAE_MINI, PAE_PHOTOS, PAE_SEGMENT
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
 from loupe.recipes.pink import PINK, PINK_FINETUNED, PINK_G, PINK_LLAMA2, PINK_MINI, PINK_PLUS, PINK_RELEASE
 from loupe.training.recipe import Recipe
@@ -16,6 +17,10 @@ RECIPES: dict[str, Recipe] = {
     "pink-finetuned": PINK_FINETUNED,
     "pink-g": PINK_G,
     "pink-mini": PINK_MINI,
+    "pae": PAE,
+    "pae-segment": PAE_SEGMENT,
+    "pae-mini": PAE_MINI,
+    "pae-photos": PAE_PHOTOS,
     "mini-start": MINI_START,
     "coco-mini": COCO_MINI,
     "mini": MINI,

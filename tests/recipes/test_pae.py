@@ -1,0 +1,129 @@
+"""PAE-LaMM's recipes: the paper's numbers, exact parameter counts, and two updates of every stage on tiny parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from loupe import cli, world
+from loupe.data.draw import open_mixture
+from loupe.models.assembly import build, count
+from loupe.models.checkpoint import load
+from loupe.recipes import recipe
+from loupe.recipes.pae import PICTURES
+from loupe.training.run import train
+
+QUIET = {"device": "cpu", "workers": 0, "log_every": 1}
+WIDTH, INNER, DEPTH, HEAD = 1408, 6144, 39, 4096
+
+
+def shares(stage) -> dict[str, float]:
+    """Source -> its part of a stage's questions."""
+    sizes = {s.name: s.weight * PICTURES.get(s.name, PICTURES["coco"]) for s in stage.mixture.sources}
+    return {name: size / sum(sizes.values()) for name, size in sizes.items()}
+
+
+def test_numbers_of_the_paper():
+    """§3.2, §4."""
+    familiar, adapt, balance = recipe("pae").stages
+    pixels = [s.batch * shares(s)["pixels"] for s in (familiar, adapt, balance)]
+    assert pixels == pytest.approx([64, 16, 64])
+    assert sum(n * s.steps for n, s in zip(pixels, (familiar, adapt, balance))) == pytest.approx(3.6e6)
+    assert shares(balance)["pixels"] < shares(familiar)["pixels"]  # "reduce the sampling ratio"
+    assert shares(familiar)["refcoco"] == pytest.approx(shares(familiar)["refcocog"])
+    assert [type(s.tune.vision).__name__ for s in recipe("pae").stages] == ["Frozen", "Full", "Frozen"]
+    assert all(s.tune.language.rank == 64 for s in recipe("pae").stages)
+    segment, = recipe("pae-segment").stages
+    assert segment.batch == 64 + 24 and dict(segment.mixture.sources[0].tasks) == {"segmentation": 64, "grounding": 24}
+
+
+def test_parameters():
+    """Of MiniGPT-v2's shape, by hand: the tower, four of its tokens in one, LoRA on queries and values."""
+    made = recipe("pae")
+    model = build(made.model, device="meta")
+    assert (model.vision.tokens, model.bridge.tokens) == (1024, 256)
+    assert tuple(model.bridge.project.weight.shape) == (HEAD, 5632)
+    assert model.vision.final == "post_layernorm"
+    layer = (WIDTH * 3 * WIDTH + 3 * WIDTH) + (WIDTH * WIDTH + WIDTH) + (WIDTH * INNER + INNER) + (
+        INNER * WIDTH + WIDTH) + 4 * WIDTH
+    around = (WIDTH * 3 * 14 * 14 + WIDTH) + WIDTH + 257 * WIDTH + 2 * WIDTH
+    tower, bridge, lora = DEPTH * layer + around, 5632 * HEAD + HEAD, 32 * 2 * 64 * (HEAD + HEAD)
+    assert (tower, bridge, lora) == (985_952_256, 23_072_768, 33_554_432)
+    blind, seeing = (count(made.model, stage.tune) for stage in made.stages[:2])
+    assert [blind[p].trainable for p in ("vision", "bridge", "language", "tokens")] == [0, bridge, lora, 0]
+    assert seeing["vision"].trainable == seeing["vision"].total == tower
+    assert blind["language"].total == 6_738_415_616 + lora
+
+
+def test_show(capsys):
+    assert cli.main(["show", "pae", "--samples", "60"]) == 0
+    said = capsys.readouterr().out
+    assert "4 tokens into one" in said and "985,952,256" in said and "33,554,432" in said
+    assert "<s>[INST] <Img><image></Img> [reconstruct] loc: [" in said and "] rgb: [/INST]" in said
+    assert cli.main(["show", "pae-segment", "--samples", "2", "--no-parameters"]) == 0
+    assert "mask: [/INST]" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    out = tmp_path_factory.mktemp("world") / "data"
+    world.write(out, 8, seed=1, val=2, world="mini")
+    return out
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Tiny Blip2VisionModel and Llama in transformers' layout."""
+    import torch
+    import transformers
+
+    from tests.parity.test_pink_parts import llama_tokenizer
+
+    folder = tmp_path_factory.mktemp("parts")
+    torch.manual_seed(0)
+    transformers.Blip2VisionModel(transformers.Blip2VisionConfig(
+        hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14)
+    ).save_pretrained(folder / "eva")
+    tokenizer = llama_tokenizer()
+    transformers.LlamaForCausalLM(transformers.LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2)).save_pretrained(folder / "llama")
+    tokenizer.save_pretrained(folder / "llama")
+    return folder
+
+
+def shortened(made):
+    return replace(made, stages=tuple(replace(s, steps=2, batch=2 * s.mixture.pairs_per_image, accumulation=1)
+                                      for s in made.stages))
+
+
+def test_three_stages_and_masks_on_tiny_parts(data, parts, tmp_path):
+    """Only names, paths and lengths change; the tower moves in the second stage alone; masks go on from the run."""
+    places = (f"model.vision.checkpoint={parts / 'eva'}", f"model.language.checkpoint={parts / 'llama'}",
+              "model.vision.size=56")
+    made = shortened(recipe("pae").change(*places))
+    made = replace(made, stages=tuple(replace(s, precision="float32") for s in made.stages))
+    run = train(made, tmp_path / "run", data, **QUIET)
+    assert [m["stage"] for m in run.metrics] == ["familiar"] * 2 + ["adapt"] * 2 + ["balance"] * 2
+    assert all(math.isfinite(m["loss"]) for m in run.metrics)
+    model = load(run.model)
+    assert [type(t).__name__ for t in model.structure["vision"]] == ["Full"]  # stored whole: it has left its base
+    assert "vision" not in model.bases or model.structure["vision"]
+    after = shortened(recipe("pae-segment").change(*places, f"weights={tmp_path / 'run'}"))
+    after = replace(after, stages=tuple(replace(s, precision="float32") for s in after.stages))
+    masks = train(after, tmp_path / "masks", data, **QUIET)
+    assert set(masks.metrics[-1]["losses"]) <= {"segmentation", "grounding"}
+
+
+@pytest.mark.parametrize("name", ["pae-mini", "pae-photos"])
+def test_miniatures_train(name, data, carried, tmp_path):
+    made = shortened(recipe(name))
+    roots = {"": data, "pictures": data / "coco"}
+    run = train(made, tmp_path / "run", roots, **QUIET)
+    assert all(math.isfinite(m["loss"]) for m in run.metrics) and len(run.metrics) == 6
+    mixture = made.stages[2].mixture
+    drawn = open_mixture(mixture, roots, 0, groups=40)
+    tasks = [drawn[k][0].task for k in range(40)]
+    assert 0 < tasks.count("reconstruction") < 25
