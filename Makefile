@@ -12,13 +12,14 @@ JOBS ?= 2
 HAS_TORCH := -c 'import torch, sys; v = tuple(map(int, torch.__version__.split(".")[:2])); sys.exit(not (2, 6) <= v < (2, 14))'
 QUIET := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help demo test test-long lint env bench clean
+.PHONY: help demo test test-long lint env ui bench clean
 
 help:
 	@echo "make demo       write a small world, train on it, measure, ask, report: $(OUT)/report.html"
 	@echo "make test       the tests, under 10 minutes on 2 cores    make test-long  also the slow ones"
 	@echo "make lint       ruff                                      make bench      import times, ratios of packing and of dense questions"
 	@echo "make env        only the environment, in $(or $(VENV),$(PYTHON))"
+	@echo "make ui         build the page of loupe serve from web/ (needs Node.js)"
 	@echo "make clean      remove the environment and caches; demo/, runs/ and data/ stay"
 
 demo: $(STAMP)
@@ -39,6 +40,10 @@ bench: $(STAMP)
 	$(QUIET) $(BIN) benchmarks/dense_ratio.py
 
 env: $(STAMP)
+
+ui:
+	@command -v npm >/dev/null || { echo "make: the page is built with npm; install Node.js 20 or newer" >&2; exit 2; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check && npm run --silent build
 
 # A torch that is there already is kept: then the pins leave torch out.
 $(STAMP): pyproject.toml constraints.txt
