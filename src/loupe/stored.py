@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -39,10 +43,46 @@ def from_stored(data: dict, folder: Path, where: str = "") -> Record:
         for name, value in given.items():
             kind = LISTS.get(name)
             if kind is not None:
-                given[name] = tuple(kind(**{k: from_plain(v) for k, v in entry.items()}) for entry in value)
+                given[name] = tuple(checked(kind(**{k: from_plain(v) for k, v in entry.items()})) for entry in value)
             else:
                 given[name] = from_plain(value)
-        return Record(image=image, **given)
+        record = checked(Record(image=image, **given))
+        if record.width < 1 or record.height < 1:
+            raise TypeError(f"a picture of {record.width} x {record.height}")
+        return record
     except (TypeError, KeyError, AttributeError, RegionError) as error:
         raise FileError("a line is no record", got=repr(data)[:100], expected=f"keys of {', '.join(DEFAULTS[Record])}",
                         where=where, do=f"the value says: {error}") from None
+
+
+def checked(value):
+    """The value, if each of its fields holds what it says; else a TypeError."""
+    for name, fit in _fits(type(value)):
+        held = getattr(value, name)
+        if not fit(held):
+            raise TypeError(f"{type(value).__name__}.{name} holds {held!r}"[:100])
+    return value
+
+
+@functools.cache
+def _fits(kind: type) -> tuple[tuple[str, Callable[[object], bool]], ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple((f.name, _fit(hints[f.name])) for f in fields(kind))
+
+
+def _fit(hint) -> Callable[[object], bool]:
+    """What tells whether a value is of this type, tuples and unions included."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        fits = [_fit(each) for each in inside]
+        return lambda value: any(fit(value) for fit in fits)
+    if origin is tuple and inside[-1] is ...:
+        fit = _fit(inside[0])
+        return lambda value: isinstance(value, tuple) and all(map(fit, value))
+    if origin is tuple:
+        fits = [_fit(each) for each in inside]
+        return lambda value: (isinstance(value, tuple) and len(value) == len(fits)
+                              and all(fit(v) for fit, v in zip(fits, value)))
+    if hint is int:
+        return lambda value: type(value) is int
+    return lambda value: isinstance(value, hint)

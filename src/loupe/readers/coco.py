@@ -44,8 +44,8 @@ class Coco(Reader):
         return annotation_file(self, self.stem)
 
     def _join_captions(self, path: Path) -> None:
-        nothing = lambda reason, example: None  # noqa: E731 - only what joins matters here
-        self._captions = open_instances(path, nothing, lambda name: True, categories=False)
+        note = lambda reason, example: self.note(f"captions: {reason}", example)  # noqa: E731
+        self._captions = open_instances(path, note, lambda name: True, categories=False)
         self._digests[path.name] = self._captions.hash
 
     def _folders(self) -> list[Path]:

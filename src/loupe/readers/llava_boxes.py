@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from loupe.errors import unknown_name
 from loupe.readers.base import Note, clipped_box
 from loupe.readers.llava import Llava
+from loupe.readers.pictures import COCO_FOLDERS, usual_folders
 from loupe.record import Turns
 from loupe.regions import Region
 
@@ -51,6 +53,9 @@ class LlavaBoxes(Llava):
         x1, y1, x2, y2 = (float(v) for v in numbers)
         box = x1 * across - left, y1 * down - top, x2 * across - left, y2 * down - top
         return clipped_box(box[0], box[1], box[2] - box[0], box[3] - box[1], width, height, note, example)
+
+    def _folders(self) -> list[Path]:
+        return usual_folders(self.root, (self.split, *COCO_FOLDERS), ("coco", "visual_genome", "ocr_vqa", "textvqa"))
 
     @staticmethod
     def _handle(number: int, texts: tuple[str, ...]) -> str:

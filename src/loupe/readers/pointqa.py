@@ -89,9 +89,8 @@ class LookTwice(Entries):
             note("question without a point inside its picture", f"question {key}: {str(at)[:40]}")
             point = None
         for wording, name in zip(WORDINGS, ("obj_question", "super_question", "general_question")):
-            if entry.get(name) is not None or wording == "object":
-                made = question_of(entry.get(name), ranked(entry.get("ans")), f"{key}:{wording}", note,
-                                   f"question {key}: {name} {words(entry.get(name))[:30]!r}", region=box, point=point,
-                                   kind=wording)
-                if made is not None:
-                    yield made
+            made = question_of(entry.get(name), ranked(entry.get("ans")), f"{key}:{wording}", note,
+                               f"question {key}: {name} {words(entry.get(name))[:30]!r}", region=box, point=point,
+                               kind=wording)
+            if made is not None:
+                yield made

@@ -67,7 +67,7 @@ class Records(Reader):
     def _parse(self, line: bytes, at: int) -> dict:
         try:
             data = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileError("a line is no JSON", got=str(error), where=f"{self.path}: byte {at}") from None
         if not isinstance(data, dict) or not isinstance(data.get("picture"), str):
             raise FileError("a line is no record", got=repr(data)[:80], expected='{"picture": ..., "id": ...}',

@@ -1,0 +1,51 @@
+"""For every reader in READERS: a tiny folder, its split, its annotation files. A new reader joins by a line here."""
+
+from dataclasses import replace
+
+import text_layouts
+from layouts import coco, instances, llava, picture, refer, visual_genome, write
+
+from loupe import world
+from loupe.writers.records import write_records
+
+
+def objects365(root):
+    write(root / "zhiyuan_objv2_train.json", instances(pattern="images/v1/patch1/objects365_v1_{:08d}.jpg"))
+    for k in (1, 2, 3):
+        picture(root / f"images/v1/patch1/objects365_v1_{k:08d}.jpg")
+    return root
+
+
+def refer_json(root):
+    entry = {"img_id": "COCO_train2014_000000000001_4", "bbox": [2, 3, 10, 8], "height": 30, "width": 40}
+    write(root / "refcoco_val.json", [entry | {"sents": t} for t in ("left cup", "the cup")])
+    picture(root / "images/train2017/000000000001.jpg")
+    return root
+
+
+def records(root):
+    made = [replace(r, source="records", split="val") for r in world.records(3, 0, "val", world="mini")]
+    write_records(made, root, "val")
+    return root
+
+
+ROOTS = {  # name -> (make a folder, split, its annotation files)
+    "coco": (coco, "val2017", ["annotations/instances_val2017.json", "annotations/captions_val2017.json"]),
+    "coco-captions": (coco, "val2017", ["annotations/captions_val2017.json"]),
+    "objects365": (objects365, "train", ["zhiyuan_objv2_train.json"]),
+    "refer": (lambda root: refer(root / "refer"), "val", ["refcoco/refs(unc).p", "refcoco/instances.json"]),
+    "refer-json": (refer_json, "val", ["refcoco_val.json"]),
+    "visual-genome": (visual_genome, "", ["image_data.json", "objects.json", "relationships.json"]),
+    "records": (records, "val", ["val.jsonl"]),
+    "llava": (llava, "", ["chat.json"]), "llava-captions": (llava, "", ["chat.json"]),
+    "llava-665k": (text_layouts.llava_boxes, "", ["llava_v1_5_mix665k.json"]),
+    "ocr-vqa": (text_layouts.ocr_vqa, "train", ["dataset.json"]),
+    "st-vqa": (text_layouts.st_vqa, "train", ["train_task_3.json"]),
+    "docvqa": (text_layouts.docvqa, "train", ["train_v1.0_withQT.json"]),
+    "textvqa": (text_layouts.textvqa, "train", ["TextVQA_0.5.1_train.json"]),
+    "coco-text": (lambda root: text_layouts.coco_text(root / "coco_text"), "val", ["cocotext.v2.json"]),
+    "hiertext": (text_layouts.hiertext, "train", ["gt/train.jsonl"]),
+    "art": (text_layouts.art, "train", ["train_labels.json"]),
+    "pointqa-looktwice": (lambda root: text_layouts.looktwice(root / "pointqa"), "test",
+                          ["looktwiceqa_test_imgs.json", "looktwiceqa_dataset.json"]),
+    "vizwiz-grounding": (text_layouts.vizwiz, "val", ["val_grounding.json"])}
