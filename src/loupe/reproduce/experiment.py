@@ -9,6 +9,8 @@ from loupe.errors import ConfigError, unknown_name
 from loupe.evals.spec import Benchmark
 from loupe.training.recipe import Recipe
 
+QUICK = "-quick"  # behind the name of a shortened experiment: its logs lie apart
+
 
 @dataclass(frozen=True)
 class World:
@@ -137,7 +139,8 @@ class Experiment:
             self._check(table)
 
     def _check(self, table: Table) -> None:
-        for name in (*table.rows, *table.controls, *table.paper, *(n for c in table.claims for n in (c.above, c.below))):
+        compared = [name for claim in table.claims for name in (claim.above, claim.below)]
+        for name in (*table.rows, *table.controls, *table.paper, *compared):
             self.row(name)
         for name in (*table.columns, *(c.column for c in table.claims), *(n for r in table.paper.values() for n in r)):
             self.column(name)
@@ -178,7 +181,7 @@ def quick(experiment: Experiment) -> Experiment:
         return replace(row, changes=(*row.changes, *few), writes=writes)
 
     return replace(
-        experiment, rows=tuple(map(short, experiment.rows)),
+        experiment, name=f"{experiment.name}{QUICK}", rows=tuple(map(short, experiment.rows)),
         worlds=tuple(replace(world, images=40, val=20) for world in experiment.worlds),
         columns=tuple(replace(column, limit=4) for column in experiment.columns))
 

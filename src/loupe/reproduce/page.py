@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loupe.reproduce.cell import Cell, asked
-from loupe.reproduce.experiment import Column, Experiment, Table
+from loupe.reproduce.experiment import QUICK, Column, Experiment, Table
 from loupe.reproduce.log import Log
 from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, judge, number, summary
 
 RULE = (
     "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
-    "whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the paper says, "
-    "**disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. Nothing is "
-    "chosen after the fact: steps, seeds, questions and claims stand in `src/loupe/reproduce/{name}.py`.")
+    "whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the paper "
+    "says, **disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. Nothing "
+    "is chosen after the fact: steps, seeds, questions and claims stand in `src/loupe/reproduce/{name}.py`.")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def page(results: Results) -> str:
     parts = [f"# {e.title} in miniature",
              f"Written by `loupe reproduce {e.name}` from the logs in `logs/{e.name}`; a test holds it equal to them. "
              f"Paper: {e.paper}. How it is done: [reproduce.md](../reproduce.md).",
-             "\n".join(f"- {note}" for note in e.notes), RULE.format(name=e.name), _tally(results)]
+             "\n".join(f"- {note}" for note in e.notes), RULE.format(name=e.name.removesuffix(QUICK)), _tally(results)]
     for table in e.tables:
         parts += [f"## {table.says}", table.note, _table(results, table), _claims(results, table)]
     parts += ["## What is asked", _columns(results), "## What it took", _costs(results)]

@@ -27,7 +27,7 @@ OPTIONS = {"relation": {"keep": 1.0}, "relation-objects": {"keep": 1.0, "order":
 
 
 def sources(letters: str | None, *more: Source) -> str:
-    """The override of a row's sources: captions, and Visual Genome with the designed tasks of `letters` (None: none)."""
+    """The override of a row's sources: captions, Visual Genome with the designed tasks of `letters` (None: without)."""
     found = [CAPTIONS] if letters is None else [CAPTIONS, genome(letters)]
     return "stages.rows.mixture.sources=" + json.dumps(config.to_json((*found, *more)))
 

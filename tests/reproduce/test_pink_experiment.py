@@ -1,0 +1,133 @@
+"""Pink's experiment: equal lengths, nothing held out is trained on, the paper's numbers, real cells of two steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from loupe.errors import FileError
+from loupe.reproduce import data, experiment, log
+from loupe.reproduce.cell import Cell, needs, trained, wanted
+from loupe.reproduce.experiment import quick
+from loupe.reproduce.work import Places, run
+
+PINK = experiment("pink")
+MEASURED = [row for row in PINK.rows if PINK.columns_of(row)]
+HELD_OUT = {"choice", "statement", "question", "region"}  # tasks of the held-out columns but counting
+
+
+def test_nothing_held_out_is_trained_on():
+    assert {c.benchmark.task for c in PINK.columns if c.held_out} == HELD_OUT | {"counting"}
+    assert PINK.column("twice").benchmark.task_options == {"kinds": ("region",), "form": "point"}
+    for row in PINK.rows:
+        for task, options in trained(PINK, row):
+            assert task not in HELD_OUT | {"conversation", "dialogue", "presence", "reading"}, (row.name, task)
+            assert '"point"' not in options, (row.name, task, options)
+
+
+def test_every_row_starts_from_the_same_parts_for_equal_steps():
+    lengths = set()
+    for row in MEASURED:
+        model = PINK.recipe_of(row, 0).model
+        assert model.language.checkpoint == "loupe/language" and "mini" not in (row.begins, PINK.recipe.weights)
+        assert model.vision.checkpoint == ("" if "random" in row.name else "loupe/vision")
+        assert model.codec == ("pink" if row.name.startswith("text") else "xy")
+        if row.trains:
+            lengths.add(PINK.updates(row))
+            first = row
+            while first.begins:
+                first = PINK.row(first.begins)
+            assert first.shared and first.name == ("start-random" if "random" in row.name else "start")
+    assert len(lengths) == 1
+
+
+def test_which_tasks_each_row_learns():
+    def learnt(name):
+        return {task for task, _ in trained(PINK, PINK.row(name))}
+
+    assert learnt("no-vg") == {"caption"}
+    assert learnt("baseline") == {"caption", "grounding", "description"}
+    assert learnt("r") - learnt("baseline") == {"relation", "relation-objects"}
+    assert learnt("rs") - learnt("r") == {"coarse-position"} and learnt("rsc") - learnt("rs") == {"counting"}
+    assert learnt("rscd") - learnt("rsc") == {"detection"} and learnt("o365") == learnt("rscd")
+    pairs = PINK.recipe_of(PINK.row("o365"), 0).stages[0].mixture.sources[-1]
+    assert {name for name, _ in pairs.tasks} == learnt("rscd") - {"caption", "relation", "relation-objects"}
+    assert needs(PINK, Cell("o365", 2)) == [Cell("start", 2), Cell("pairs", 2)]
+
+
+def test_numbers_of_the_paper():
+    """Tables 1, 2b and 2c, some of each corner."""
+    paper = {table.name: table.paper for table in PINK.tables}
+    assert paper["data"]["baseline"] == {"choice": 44.6, "statement": 65.6, "question": 58.5, "grounding": 55.0,
+                                         "local": 0.0, "twice": 0.2}
+    assert paper["data"]["no-vg"] == {"choice": 43.1, "statement": 62.8, "question": 58.3}
+    assert paper["data"]["o365"]["grounding"] == 77.0 and paper["data"]["o365-all"]["local"] == 52.1
+    assert paper["tower"]["full"]["grounding"] == 0.05 == paper["tower-text"]["text-full"]["grounding"]
+    assert paper["tower"]["rscd"] == paper["data"]["rscd"] == paper["tower-text"]["text-adapter"]
+    assert paper["finetune"]["fine-o365"]["refcocog-val"] == 83.9 and paper["finetune"]["o365"]["refcoco+-val"] == 65.6
+    for table in PINK.tables:  # the paper's numbers bear out what is called its claim
+        for claim in table.claims:
+            assert table.paper[claim.above][claim.column] > table.paper[claim.below][claim.column], claim.says
+
+
+def test_how_many_cells():
+    assert [len(wanted(PINK, [table.name], [0])) for table in PINK.tables] == [13, 8, 12, 9]
+    assert len(wanted(PINK, [table.name for table in PINK.tables], range(3))) == 3 * len(PINK.rows)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The quick experiment, shorter still, with its worlds."""
+    short = quick(PINK)
+    first, more = short.worlds
+    short = replace(short, worlds=(replace(first, images=10, val=6), replace(more, images=6, val=2)),
+                    columns=tuple(replace(c, limit=2) for c in short.columns),
+                    tables=(replace(short.tables[0], columns=("local", "grounding")),))
+    out = tmp_path_factory.mktemp("pink")
+    places = Places(out, out / "work", out / "data")
+    data.write(short, places.data)
+    return short, places
+
+
+def test_a_real_cell_begins_with_another_and_is_measured(tiny):
+    short, places = tiny
+    with pytest.raises(FileError):
+        run(short, Cell("blind", 0), places)
+    run(short, Cell("start", 0), places)
+    made = run(short, Cell("rscd", 0), places)
+    assert made.facts["stages"]["rows"]["step"] == 2 and set(made.columns) == {"local", "grounding"}
+    assert made.cost > 0 and made.facts["parts"]["vision"].startswith("loupe/vision ")
+    assert log.finished(places.out, short, Cell("rscd", 0))
+    folder = places.of(short, Cell("rscd", 0))
+    assert not (folder / "run" / "checkpoints").exists()
+    begun = json.loads((folder / "run" / "recipe.json").read_text())
+    assert "start-0" in begun["weights"]
+    again = run(short, Cell("rscd", 0), places)
+    assert again.columns == made.columns, "nothing is done twice"
+
+
+def test_pairs_are_written_and_read(tiny):
+    short, places = tiny
+    for name in ("start", "rscd", "pairs", "o365-all", "o365"):
+        done = run(short, Cell(name, 1), places)
+        if name == "pairs":
+            assert done.facts["described"] > 0 and not done.columns
+        if name.startswith("o365"):
+            said = done.facts["pairs"]
+            assert (said["kept"] > 0) == (said["share"] > 0) and (name == "o365" or said["kept"] > 0)
+            sources = json.loads((places.of(short, Cell(name, 1)) / "run" / "recipe.json").read_text())
+            named = [s for s in sources["stages"][0]["mixture"]["sources"] if s["name"] == "objects365"]
+            assert len(named) == (said["kept"] > 0)
+            if named:  # a quarter of the pictures drawn: w x n / (w x n + 1.25 x 10)
+                drawn = named[0]["weight"] * said["pictures"]
+                assert drawn / (drawn + 1.25 * 10) == pytest.approx(0.25)
+
+
+def test_text_codec_goes_on_from_location_tokens(tiny):
+    short, places = tiny
+    for name in ("start", "rscd", "text-adapter"):
+        run(short, Cell(name, 0), places)
+    manifest = json.loads((places.model(short, Cell("text-adapter", 0)) / "manifest.json").read_text())
+    assert manifest["codec"]["name"] == "pink" and manifest["spec"]["vision"]["checkpoint"] == "loupe/vision"

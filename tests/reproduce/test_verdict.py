@@ -1,0 +1,51 @@
+"""Intervals worked by hand, and the rule that judges a claim."""
+
+from __future__ import annotations
+
+import pytest
+
+from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, judge, spread, summary
+
+
+def test_interval_by_hand():
+    """0.40, 0.50, 0.60: mean 0.50, deviation 0.1; t of two degrees of freedom 4.303; 4.303 x 0.1 / sqrt 3 = 0.2484."""
+    found = summary([0.4, 0.5, 0.6], 10_000)
+    assert (found.mean, found.seeds) == (pytest.approx(0.5), 3)
+    assert (found.low, found.high) == (pytest.approx(0.2516, abs=1e-4), pytest.approx(0.7484, abs=1e-4))
+    assert spread([0.3]) == 0.0 and summary([], 100) is None
+    assert spread([1.0, 3.0]) == pytest.approx(12.706)  # deviation sqrt 2, over sqrt 2
+
+
+def test_seeds_that_agree_are_as_wide_as_their_questions():
+    """Wilson, 50 of 100: (0.4038, 0.5962); 0 of 100: (0, 0.0370)."""
+    found = summary([0.5, 0.5, 0.5], 100)
+    assert (found.low, found.high) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
+    assert summary([0.0] * 3, 100).low == 0.0 and summary([0.0] * 3, 100).high == pytest.approx(0.0370, abs=1e-4)
+    wide = summary([0.0, 0.1, 0.5], 100)
+    assert wide.low == 0.0 and wide.high <= 1.0, "a share stays one"
+    assert summary([5.0, 6.0, 7.0], 100, share=False).low == pytest.approx(6 - 2.4843, abs=1e-3)
+
+
+def three(*values: float) -> dict[int, float]:
+    return dict(enumerate(values))
+
+
+HIGH, LOW, NEAR = three(0.80, 0.81, 0.82), three(0.10, 0.11, 0.12), three(0.76, 0.78, 0.80)
+
+
+@pytest.mark.parametrize("above, below, lower, said", [
+    (HIGH, LOW, False, AGREES), (LOW, HIGH, False, DISAGREES), (HIGH, NEAR, False, OPEN),
+    (LOW, HIGH, True, AGREES), (HIGH, LOW, True, DISAGREES), (HIGH, {}, False, MISSING),
+    ({0: 0.8}, {0: 0.1}, False, OPEN)])
+def test_rule(above, below, lower, said):
+    assert judge(above, below, 1000, lower=lower).said == said
+
+
+def test_reasons():
+    """Same seeds: +0.04, +0.03, +0.02, mean 3.0, deviation 0.01: +- 2.48 points."""
+    verdict = judge(HIGH, NEAR, 100_000)
+    assert "overlap (same seeds: +3.0 [+0.5, +5.5])" in verdict.why and verdict.said == OPEN
+    assert "one seed" in judge({0: 0.8}, {0: 0.1}, 100).why
+    assert "does not look (90.0)" in judge(HIGH, LOW, 1000, trivial=0.9).why
+    assert "does not look" not in judge(HIGH, LOW, 1000, trivial=0.5).why, "one of the two is above it"
+    assert "does not look" in judge(HIGH, LOW, 1000, trivial=0.05, lower=True).why
