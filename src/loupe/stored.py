@@ -42,6 +42,8 @@ def from_stored(data: dict, folder: Path, where: str = "") -> Record:
         image = Image(path=Path(folder) / given.pop("picture"))
         for name, value in given.items():
             kind = LISTS.get(name)
+            if kind is not None and not isinstance(value, (list, tuple)):
+                raise TypeError(f"{name} is no list")
             if kind is not None:
                 given[name] = tuple(checked(kind(**{k: from_plain(v) for k, v in entry.items()})) for entry in value)
             else:

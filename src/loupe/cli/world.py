@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, metavar="PX", help="pixels a side (default: the world's own, 96)")
     parser.add_argument("--oddities", type=float, default=0.02, metavar="RATE",
                         help="share of entries with the flaws of real files (default: 0.02)")
+    parser.add_argument("--also", default="", metavar="NAME",
+                        help="chatspot: ChatSpot's sources too (OCR-VQA, ST-VQA, DocVQA, TextVQA, COCO-Text, HierText, "
+                        "ArT, PointQA, region chat, LLaVA-665K, VizWiz grounding)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
     parser.add_argument("--gallery", action="store_true", help="also draw OUT/preview.png: pictures with expressions")
 
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from loupe import world
 
     counts = world.write(args.out, args.images, args.seed, args.val, size=args.size, oddities=args.oddities,
-                         world=args.world, workers=args.workers)
+                         world=args.world, also=args.also, workers=args.workers)
     where = args.out
     if args.gallery:
         from loupe.world.preview import preview

@@ -21,9 +21,11 @@ Key = tuple[str, object]
 
 
 def keys(record: Record, by_content: bool = False) -> frozenset[Key]:
-    """What tells this picture: ("coco", id), else ("file", name); ("bytes", hash) if asked for."""
+    """What tells this picture: ("coco", id) and ("vg", id), else ("file", name); ("bytes", hash) if asked for."""
     found: set[Key] = set()
     path = record.image.path
+    if type(record.extra.get("vg_id")) is int:
+        found.add(("vg", record.extra["vg_id"]))
     named = _COCO.match(path.stem) if path is not None else None
     if record.extra.get("coco_id") is not None:
         found.add(("coco", int(record.extra["coco_id"])))

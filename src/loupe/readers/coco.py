@@ -59,7 +59,7 @@ class Coco(Reader):
         captions = tuple(captions_of(self._captions, picture, note)) if self._captions else ()
         image = self._image(self._names(entry["file_name"]))
         return Record(image, width, height, str(picture), self.source, self.split,
-                      licence=self.instances.licences.get(entry.get("license"), ""), objects=objects,
+                      licence=self.instances.licence(entry), objects=objects,
                       captions=captions, vocabulary=looked_for(self._vocabulary, objects), exhaustive=True,
                       extra=self._extra(picture))
 

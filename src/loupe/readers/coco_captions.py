@@ -29,5 +29,5 @@ class CocoCaptions(Reader):
         picture = self._order[i]
         entry = self.captions.image(picture)
         return Record(self._image(coco_names(entry["file_name"])), entry["width"], entry["height"], str(picture),
-                      self.source, self.split, licence=self.captions.licences.get(entry.get("license"), ""),
+                      self.source, self.split, licence=self.captions.licence(entry),
                       captions=tuple(captions_of(self.captions, picture, note)), extra={"coco_id": picture})

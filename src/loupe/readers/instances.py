@@ -38,6 +38,10 @@ class Instances:
         """The annotations of one picture."""
         return [a for a in self.annotations[picture] if isinstance(a, dict) and a.get("image_id") == picture]
 
+    def licence(self, entry: dict) -> str:
+        key = entry.get("license")
+        return self.licences.get(key, "") if type(key) is int else ""
+
     @property
     def vocabulary(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names[0] for names in self.categories.values()))

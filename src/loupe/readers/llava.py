@@ -95,9 +95,8 @@ class Llava(Reader):
         width, height = image.size
         entries = [e for e in self._entries[number] if isinstance(e, dict) and e.get("image") == name
                    and isinstance(e.get("conversations"), list)]
-        match = _digits.match(PurePosixPath(name).stem)
         return Record(image, width, height, name, self.source, self.split,
-                      extra={"coco_id": int(match[1])} if match else {}, **self._said(entries, width, height, note))
+                      extra=same_picture(name), **self._said(entries, width, height, note))
 
     def _said(self, entries: list[dict], width: int, height: int, note: Note) -> dict:
         out = []
@@ -111,6 +110,14 @@ class Llava(Reader):
     def _turns(self, texts: tuple[str, ...], key: str, width: int, height: int, note: Note) -> Turns | None:
         """The texts as a dialogue; None, counted, where they cannot be one."""
         return Turns(texts, key)
+
+
+def same_picture(name: str) -> dict[str, int]:
+    """COCO's or Visual Genome's id of a picture that is theirs."""
+    path = PurePosixPath(name)
+    coco = _digits.match(path.stem)
+    genome = path.parent.name.startswith("VG_100K") and path.stem.isdecimal()
+    return {"coco_id": int(coco[1])} if coco else {"vg_id": int(path.stem)} if genome else {}
 
 
 class LlavaCaptions(Llava):

@@ -71,7 +71,8 @@ class LookTwice(Entries):
         width, height = image.size
         questions = tuple(q for k, entry in enumerate(self.entries(number))
                           for q in self._questions(f"{picture}:{k}", entry, width, height, note))
-        return Record(image, width, height, picture, self.source, self.split, questions=questions)
+        return Record(image, width, height, picture, self.source, self.split, questions=questions,
+                      extra={"vg_id": int(picture)} if picture.isdecimal() else {})
 
     @staticmethod
     def _questions(key: str, entry: dict, width: int, height: int, note: Note) -> Iterator[Question]:

@@ -121,6 +121,6 @@ class Refer(Reader):
                 else:
                     phrases.append(Phrase(text, thing.box, refers=True, object=thing.id, id=key))
         return Record(self._image(coco_names(entry["file_name"])), width, height, str(picture), self.source, self.split,
-                      licence=self.instances.licences.get(entry.get("license"), ""), objects=objects,
+                      licence=self.instances.licence(entry), objects=objects,
                       phrases=tuple(phrases), vocabulary=looked_for(self._vocabulary, objects), exhaustive=True,
                       extra={"coco_id": picture})

@@ -16,7 +16,8 @@ from loupe.record import Question, Record
 # what files prepared for one model ask behind every question; the task says it in its own words
 ASKED = re.compile(r"\s*\n\s*(?:When the provided information is insufficient[^\n]*\n\s*)?"
                    r"Answer the question using a single word or phrase\.?\s*$")
-BARE = re.compile(r"^COCO_(?:train|val)2014_(\d{12})$")
+COCO = re.compile(r"^COCO_(?:train|val)2014_(\d{12})$")
+GENOME = re.compile(r"^visual[ _-]?genome/(\d+)$", re.IGNORECASE)
 
 
 class Questions(Entries):
@@ -43,10 +44,9 @@ class Questions(Entries):
         picture = self._pictures[number]
         image = self._image(self._names(picture))
         width, height = image.size
-        name = BARE.match(PurePosixPath(picture).stem)
         return Record(image, width, height, picture, self.source, self.split, self.licence,
                       questions=distinct(self._questions(number, note)),
-                      extra={"coco_id": int(name[1])} if name else {})
+                      extra=same_picture(picture))
 
     def _questions(self, number: int, note: Note) -> Iterator[Question]:
         for k, entry in enumerate(self.entries(number)):
@@ -58,6 +58,13 @@ class Questions(Entries):
             made = question_of(text, ranked(answers_of(entry)), key, note, f"question {key or k}")
             if made is not None:
                 yield made
+
+
+def same_picture(name: str) -> dict[str, int]:
+    """COCO's or Visual Genome's id of a picture that is theirs."""
+    path = PurePosixPath(name)
+    coco, genome = COCO.match(path.stem), GENOME.match(str(path.with_suffix("")))
+    return {"coco_id": int(coco[1])} if coco else {"vg_id": int(genome[1])} if genome else {}
 
 
 def answers_of(entry: dict):

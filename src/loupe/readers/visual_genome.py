@@ -124,7 +124,8 @@ class VisualGenome(Reader):
         return Record(image, width, height, str(picture), self.source, self.split, self.licence,
                       objects=graph.objects(), relations=graph.relations(),
                       phrases=_phrases(regions, graph, note), questions=_questions(questions, picture, note),
-                      extra={"coco_id": about["coco_id"]} if type(about.get("coco_id")) is int else {})
+                      extra={"vg_id": picture} | ({"coco_id": about["coco_id"]} if type(about.get("coco_id")) is int
+                                                  else {}))
 
 
 def _picture_id(element, inner: str | None) -> int | None:

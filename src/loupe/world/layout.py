@@ -16,8 +16,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from loupe.errors import ConfigError, FileError
+from loupe.errors import ConfigError, FileError, unknown_name
 from loupe.record import Record
+from loupe.world import chatspot
 from loupe.world.annotation import records
 from loupe.world.kinds import KINDS
 from loupe.world.spec import WorldSpec
@@ -34,6 +35,13 @@ RELEASE = 2  # raised whenever the same settings would give other files
 PART = 100  # pictures made and written at a time
 SETTINGS, COUNTS, README, PARTS = "world.json", "counts.json", "README.txt", ".parts"
 FOLDERS = {"train": "train2017", "val": "val2017"}
+ALSO = {"": "", "chatspot": """ocr_vqa/, st_vqa/, docvqa/, textvqa/      questions that a printed word answers
+coco_text/, hiertext/, art/    printed words and their places (coco_text's pictures lie in coco/)
+pointqa/                       how many of these, by box and point; test: the held-out pictures
+regionchat/train.jsonl         rule-written dialogues about regions (reader "records")
+llava_cc3m/, llava_665k/       captions as conversations; dialogues with boxes
+vizwiz_grounding/              val_grounding.json: for evaluation only
+"""}  # further layouts: name -> what README.txt says of them
 BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
 
 
@@ -48,6 +56,7 @@ class Settings:
     oddities: float = 0.02
     world: str = "wide"  # name in WORLDS
     release: int = RELEASE
+    also: str = ""  # name in ALSO: further layouts
 
     def __post_init__(self):
         if self.images < 1 or self.val < 0 or self.seed < 0:
@@ -57,22 +66,25 @@ class Settings:
             raise ConfigError("the world cannot be written so", got=f"size {self.size}, oddities {self.oddities}",
                               expected="a size of 64 or more, oddities from 0 to 1")
 
+        if self.also not in ALSO:
+            raise unknown_name("set of further layouts", self.also, ALSO)
+
     @property
     def spec(self) -> WorldSpec:
         return named_world(self.world)
 
 
 def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *, size: int | None = None,
-          oddities: float = 0.02, world: str = "wide", workers: int = 1) -> dict[str, int]:
+          oddities: float = 0.02, world: str = "wide", also: str = "", workers: int = 1) -> dict[str, int]:
     """Write `images` training and `val` held-out pictures (a tenth, where not said) with every annotation file.
 
-    `world` names one of WORLDS; `size` is its own where not given.
+    `world` names one of WORLDS; `size` is its own where not given. `also` names one of ALSO.
 
     Returns the number of expressions of each referring benchmark. The bytes depend on the settings alone, not on
     `workers`; a run that was stopped goes on where it was, one that is complete returns at once.
     """
     settings = Settings(images, max(20, images // 10) if val is None else val, seed,
-                        named_world(world).size if size is None else size, oddities, world)
+                        named_world(world).size if size is None else size, oddities, world, also=also)
     out = Path(out)
     if _begin(out, settings):
         return json.loads((out / COUNTS).read_text("utf-8"))
@@ -99,6 +111,7 @@ def _begin(out: Path, settings: Settings) -> bool:
         except ValueError:
             there = {}
         wanted = asdict(settings)
+        there = {"also": "", **there} if there else there  # worlds written before there was a choice
         if there != wanted:
             differ = [key for key in wanted if there.get(key) != wanted[key]]
             raise FileError("another world lies here", got=", ".join(f"{key} {there.get(key)}" for key in differ),
@@ -198,6 +211,8 @@ def _layouts(settings: Settings, split: str) -> list[files.Layout]:
         Records(split, "records/", lambda record: f"../coco/{folder}/{file_name(record)}")]
     if split == "train":
         layouts += [VisualGenome("1.2", flaws, under="visual_genome/"), Chat(under="llava/")]
+    if settings.also:
+        layouts += chatspot.layouts(split, folder)
     return layouts
 
 
@@ -264,4 +279,4 @@ refer/refcocog                 refs(umd).p: train, val, test; longer sentences. 
 llava/chat.json                conversations about coco/train2017
 records/train.jsonl, val.jsonl everything that is known, one picture a line (reader "records")
 counts.json                    number of expressions of each referring benchmark
-"""
+{ALSO[settings.also]}"""

@@ -18,21 +18,27 @@ from loupe.errors import FileError
 from loupe.record import Record
 
 ARRAY = object()  # stands in a Document's fields where the entries of a key go
+MEMBERS = object()  # stands where (name, value) entries of a key go, as an object's members
 
 
 @dataclass(frozen=True)
 class Document:
-    """One file to be written: an object with arrays in it, or (no fields) one array; JSON, a pickle of a list, or
-    a JSON value a line."""
+    """One file to be written: an object with arrays and objects in it, or (no fields) one array or object; JSON, a
+    pickle of a list, or a JSON value a line."""
 
     path: str  # relative to the root
     fields: tuple[tuple[str, object], ...] = ()
     pickled: bool = False
     lines: bool = False
+    members: bool = False  # the file is one object of (name, value) entries
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return tuple(key for key, value in self.fields if value is ARRAY) or ("",)
+        return tuple(key for key, value in self.fields if value in (ARRAY, MEMBERS)) or ("",)
+
+    def named(self, key: str) -> bool:
+        """Are the entries of this key members of an object?"""
+        return dict(self.fields).get(key) is MEMBERS if self.fields else self.members
 
 
 Entry = tuple[str, str, object]  # path of the document, key of the array, the value to append
@@ -60,12 +66,13 @@ def writing(path: Path, do: str = "free some space or choose another folder"):
 _json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
-def encode(document: Document, value: object) -> bytes:
-    """One entry as it stands in its array, or on its line."""
+def encode(document: Document, value: object, key: str = "") -> bytes:
+    """One entry as it stands in its array or object, or on its line."""
     if document.lines:
         return _json(value).encode() + b"\n"
     if not document.pickled:
-        return b"," + _json(value).encode()
+        name, value = value if document.named(key) else ("", value)
+        return b"," + (_json(name).encode() + b": " if document.named(key) else b"") + _json(value).encode()
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, protocol=2)
     pickler.fast = True  # no memo, so entries can be joined
@@ -94,7 +101,7 @@ class Spools:
     def add(self, entries: Iterable[Entry]) -> None:
         with writing(self.folder):
             for path, key, value in entries:
-                self._files[path, key].write(encode(self.documents[path], value))
+                self._files[path, key].write(encode(self.documents[path], value, key))
 
     def close(self) -> None:
         with writing(self.folder):
@@ -120,10 +127,11 @@ def assemble(documents: Iterable[Document], folders: list[Path], root: Path) -> 
             for number, (key, value) in enumerate(document.fields or (("", ARRAY),)):
                 if document.fields:
                     out.write((", " if number else "{").encode() + json.dumps(key).encode() + b": ")
-                if value is ARRAY:
-                    out.write(b"[")
+                if value in (ARRAY, MEMBERS):
+                    opening, closing = b"{}" if document.named(key) else b"[]"
+                    out.write(bytes([opening]))
                     _copy(out, [folder / names[path, key] for folder in folders], skip=1)
-                    out.write(b"]")
+                    out.write(bytes([closing]))
                 else:
                     out.write(json.dumps(value).encode())
             out.write(b"}\n" if document.fields else b"\n")
