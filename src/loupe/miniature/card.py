@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from loupe.evals.suite import SUITES
 
+METHODS = {"adamw": "AdamW", "muon": "Muon"}
 SECTIONS = ("Data", "Steps", "Command", "Seed", "Scores", "Limits", "Licence")
 WORLD_DEFAULTS = {"oddities": 0.02}
 LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from are drawn by loupe; no data or weights "
@@ -94,7 +95,7 @@ def _steps(facts: Facts) -> str:
         optim, last = stage["optim"], facts.last.get(stage["name"], {})
         losses = ", ".join(f"{name} {value:.3f}" for name, value in last.get("losses", {}).items())
         done = f"{last['step']:,} updates; loss {last['loss']:.3f} at the end ({losses})" if last else "not run"
-        lines.append(f"- {stage['name']} ({stage['objective']}), batch {stage['batch']}, AdamW {optim['lr']:g}, "
+        lines.append(f"- {stage['name']} ({stage['objective']}), batch {stage['batch']}, {METHODS[optim.get('method', 'adamw')]} {optim['lr']:g}, "
                      f"{optim['schedule']}, {stage['precision']}: {done}")
     made, versions = facts.manifest, facts.manifest.get("versions", {})
     pairs = f" and {made['pairs']:,} questions" if made.get("pairs") else ""

@@ -12,12 +12,13 @@ from loupe.models.tuner import Tune
 
 OBJECTIVES = ("language", "dense", "contrastive", "refiner")
 PRECISIONS = ("float32", "bf16", "auto")
+METHODS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
 
 
 @dataclass(frozen=True)
 class Optim:
-    """AdamW. Decay falls on matrices only, never on biases, norms or single vectors."""
+    """Decay falls on matrices only, never on biases, norms or single vectors."""
 
     lr: float
     weight_decay: float = 0.0
@@ -25,11 +26,14 @@ class Optim:
     schedule: str = "cosine"  # behind the warm-up, to zero
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float | None = 1.0  # norm of the whole gradient
+    method: str = "adamw"  # or "muon": orthogonal updates of matrices that are no embeddings (training/optim.py)
 
     def __post_init__(self):
         _positive("lr", self.lr)
         if self.schedule not in SCHEDULES:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.method not in METHODS:
+            raise unknown_name("method", self.method, METHODS)
         if self.warmup < 0:
             raise ConfigError("warm-up is negative", got=self.warmup, expected="steps, or a share below 1")
 

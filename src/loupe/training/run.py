@@ -27,7 +27,7 @@ from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import Materials
-from loupe.training.optim import optimiser
+from loupe.training.optim import optimiser, tables
 from loupe.training.recipe import Recipe
 from loupe.training.start import first
 from loupe.training.state import Progress
@@ -132,7 +132,7 @@ class Trainer:
         named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
         if not named:
             raise ConfigError("nothing trains", where=f"stages.{stage.name}.tune", do="set a part to Full or Adapter")
-        adam = optimiser(named, stage.optim)
+        adam = optimiser(named, stage.optim, tables(objective))
         if at is not None:
             state.restore(at, self.model, objective, adam)
         workers = self.how.workers  # beside torch's threads on all cores a worker halves the speed of both
