@@ -132,7 +132,7 @@ def test_a_family_asks_in_its_own_words():
     asked = (user("Does ", point, " lie on the red cup?"), assistant("yes"))
     assert said(*asked, task="segmentation", phrase="the red cup") == (
         "<s>[INST] <Img>#</Img> [segmentation] the red cup loc: [50,25] mask: [/INST]‹ 1</s>›")
-    plain = said(*asked, task="segmentation")  # without the phrase apart the words stay, the answer is still the family's
+    plain = said(*asked, task="segmentation")  # the phrase is not known apart: the words stay
     assert plain == "<s>[INST] <Img>#</Img> [segmentation] Does [50,25] lie on the red cup? [/INST]‹ 1</s>›"
     assert said(*asked, task="presence").endswith("[vqa] Does [50,25] lie on the red cup? [/INST]‹ yes</s>›")
     assert talk.heard(" 0", "segmentation") == "no" and talk.heard("0", "counting") == "0"

@@ -31,7 +31,8 @@ BELOW["predictors"] = BELOW["importers"] = {"models"} | BELOW["models"]
 BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
 BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
-BELOW["cli"] = {"reproduce", "recipes", "miniature", "bootstrapping", "regionchat"} | BELOW["recipes"]
+BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]
+BELOW["cli"] = {"probe", "reproduce", "recipes", "miniature", "bootstrapping", "regionchat"} | BELOW["recipes"]
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
 TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "endpoint", "evals", "bootstrapping", "regionchat",
@@ -40,6 +41,7 @@ HEAVY = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "pe
 TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
 # extras of pyproject.toml, imported when they are used
 OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"}}
+WEB = {"fastapi", "starlette", "uvicorn", "pydantic", "anyio", "prometheus_client"}  # of serving alone
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -98,6 +100,8 @@ def test_outside_imports(name, path):
     """Core stands on numpy and Pillow alone; everything else on the declared dependencies."""
     outside = {other.split(".")[0] for other in imported(path)} - set(sys.stdlib_module_names)
     allowed = {"numpy", "PIL", "loupe"} if floor(name) in CORE else TRAINING_PATH | OPTIONAL.get(name, set())
+    if floor(name) == "serving":
+        allowed = allowed | WEB
     assert outside <= allowed, f"{name} imports {sorted(outside - allowed)}"
     if floor(name) in TORCH_FREE - {"cli"}:
         assert not outside & set(HEAVY), f"{name} imports {sorted(outside & set(HEAVY))}"

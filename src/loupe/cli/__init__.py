@@ -25,8 +25,10 @@ VERBS = {
     "score": "loupe.cli.score",
     "reproduce": "loupe.cli.reproduce",
     "chat": "loupe.cli.chat",
+    "serve": "loupe.cli.serve",
     "segment": "loupe.cli.segment",
     "reconstruct": "loupe.cli.reconstruct",
+    "probe": "loupe.cli.probe",
     "ship": "loupe.cli.ship",
 }
 GROUPS = {
@@ -34,8 +36,8 @@ GROUPS = {
     "data": ("world", "build", "show", "bootstrap", "regionchat"),
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
-    "talk": ("chat",),
-    "see": ("segment", "reconstruct"),
+    "talk": ("chat", "serve"),
+    "see": ("segment", "reconstruct", "probe"),
     "maintain": ("ship",),
 }
 WRONG_INPUT, STOPPED = 2, 130

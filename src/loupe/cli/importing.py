@@ -9,17 +9,18 @@ HELP = """read released weights of another project into a loupe checkpoint
   loupe import minigpt-v2 checkpoint.pth --vision blip2-opt-2.7b --language Llama-2-7b-chat-hf --out imported
   loupe import minigpt-v2 checkpoint.pth --vision eva_vit_g.pth --language Llama-2-7b-chat-hf --form pae --out pae0
   loupe import pink Pink-release --vision clip-vit-large-patch14 --language Llama-2-7b-chat-hf --out imported
+  loupe import llava llava-1.5-7b-hf --out imported
 
 FILE holds only what was trained; --vision and --language are the releases it was trained on, as folders (for
-minigpt-v2 the tower's own .pth will do). Only weights are read, nothing in the file is run. Names that are missing,
-foreign or of another shape are listed and nothing is written."""
+minigpt-v2 the tower's own .pth will do); a LLaVA is taken whole, from its folder. Only weights are read, nothing in
+the file is run. Names that are missing, foreign or of another shape are listed and nothing is written."""
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("family", metavar="FAMILY", help="minigpt-v2 or pink")
-    parser.add_argument("file", metavar="FILE", help="the released file (pink: or its folder)")
-    parser.add_argument("--vision", default="", metavar="PLACE", help="the tower's release")
-    parser.add_argument("--language", required=True, metavar="PLACE", help="the language model's release")
+    parser.add_argument("family", metavar="FAMILY", help="minigpt-v2, pink or llava")
+    parser.add_argument("file", metavar="FILE", help="the released file (pink, llava: its folder)")
+    parser.add_argument("--vision", metavar="PLACE", help="the tower's release")
+    parser.add_argument("--language", metavar="PLACE", help="the language model's release")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="OUT/model is the checkpoint")
     parser.add_argument("--form", metavar="NAME", help="minigpt-v2: talk as \"minigpt-v2\" (default), or as \"pae\" to "
                         "train recipe pae from it")
@@ -34,13 +35,16 @@ def run(args) -> None:
     from loupe.importers import importer
 
     kind = importer(args.family)
-    options = {"vision": args.vision, "language": args.language}
-    for name in ("form", "size"):
-        value = getattr(args, name)
-        if value is not None:
-            if name not in kind.__dataclass_fields__:
-                raise ConfigError(f"{args.family} has no such choice", got=f"--{name}", do="leave it out")
-            options[name] = value
+    known = kind.__dataclass_fields__
+    options = {name: getattr(args, name) for name in ("vision", "language", "form", "size")
+               if getattr(args, name) is not None}
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"{args.family} has no such choice", got=f"--{name}", do="leave it out")
+    for name in ("vision", "language"):
+        if name in known and name not in options:
+            raise ConfigError(f"{args.family} does not hold its {name} part", got=f"no --{name}",
+                              do=f"give the release it was trained on as --{name}")
     done = kind(**options).write(args.file, args.out, dtype=args.dtype)
     print(f"{done.copied:,} tensors, {done.numbers:,} numbers; " + "; ".join(done.notes))
     if done.left_out:

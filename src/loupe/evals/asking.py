@@ -11,7 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from loupe.errors import ImageError
+from loupe.evals.boxes_asked import Found, questions
 from loupe.evals.grid import squares
+from loupe.evals.jitter import jittered
+from loupe.evals.rotations import rotations
 from loupe.evals.spec import Benchmark
 from loupe.evals.things import scene_of
 from loupe.record import Record
@@ -28,8 +31,21 @@ def order(count: int) -> list[int]:
     return np.random.default_rng([SEED, count]).permutation(count).tolist()
 
 
-def ask(what: Benchmark, records: Sequence[Record]) -> Iterator[Sample]:
-    """Every question in the records' order; with `draw` pictures in a fixed random order, a few questions of each."""
+def ask(what: Benchmark, records: Sequence[Record], found: Found | None = None) -> Iterator[Sample]:
+    """Every question in the records' order; with `draw` pictures in a fixed random order, a few questions of each.
+
+    found: boxes of a detector, for benchmarks that ask about those."""
+    asked = _asked(what, records, found)
+    if what.circular:
+        asked = (turned for sample in asked for turned in rotations(sample))
+    for sample in asked:
+        yield jittered(sample, what.jitter, what.jitter_seed)
+
+
+def _asked(what: Benchmark, records: Sequence[Record], found: Found | None) -> Iterator[Sample]:
+    if what.boxes:
+        yield from questions(what, records, order(len(records))[:what.pictures or None], found)
+        return
     asking = task(what.task, **what.task_options)
     if what.draw is None:
         for record in records:
@@ -57,7 +73,7 @@ def value_of(sample: Sample, key: str) -> str:
 
 def _drawn(what: Benchmark, asking: Task, record: Record, seen: Counter) -> Iterator[Sample]:
     """`draw` different questions; balanced, those whose kind was drawn least so far."""
-    rng = np.random.default_rng([SEED, zlib.crc32(f"{record.id}/{what.name}".encode())])
+    rng = np.random.default_rng([SEED, zlib.crc32(f"{record.id}/{what.name.partition('~')[0]}".encode())])
     if what.form == "colours":
         yield squares(record, what.grid, **what.task_options)
         return
@@ -90,9 +106,10 @@ def _every(what: Benchmark, asking: Task, record: Record) -> list[Sample]:
             more["scene"] = scene_of(record)
         if what.form == "mask":
             shape = next((o.shape for o in record.objects if o.id == s.extra.get("object")), None)
-            if not isinstance(shape, Mask):
+            if not shape:
                 continue
-            more["truth"] = shape
+            whole = isinstance(shape, Mask)
+            more["truth"] = shape if whole else Mask.from_polygons(shape, record.width, record.height)
         out.append(replace(s, extra={**s.extra, **more}) if more else s)
     return out
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from loupe.data.draw import place
 from loupe.errors import FileError, LoupeError, unknown_name
 from loupe.evals.asking import ask, order
+from loupe.evals.boxes_asked import read_boxes
+from loupe.evals.chatspot import CHATSPOT
 from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
 from loupe.evals.spec import Benchmark
@@ -31,18 +33,28 @@ def _refer(dataset: str, by: str, counts: Mapping[str, int | None]) -> list[Benc
                       task_options={"phrases": "refers"}, fit="train") for split, count in counts.items()]
 
 
+def _masks(of: Benchmark) -> Benchmark:
+    """Masks of the same phrases: a box first, then questions inside it (PAE-LaMM §4.2; there --limit 100)."""
+    name = of.name.replace(of.options["dataset"], f"{of.options['dataset']}-masks", 1)
+    return replace(of, name=name, metric="masks", form="mask", grid=64, inside=True, answer=48, fit=None)
+
+
 def _coco(what: str, task_name: str, metric: str, **options) -> Benchmark:
     return Benchmark(f"coco-{what}-val2017", "coco", "coco", "val2017", task=task_name, metric=metric, fit="train2017",
                      **options)
 
 
 # Numbers of expressions: refer's unc splits of RefCOCO and RefCOCO+, umd's of RefCOCOg.
-BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
+REFERRING = (
     *_refer("refcoco", "unc", {"val": 10834, "testA": 5657, "testB": 5095}),
     *_refer("refcoco+", "unc", {"val": 10758, "testA": 5726, "testB": 4889}),
     *_refer("refcocog", "umd", {"val": 4896, "test": 9602}),
     *(replace(_refer(dataset, by, {"all": None})[0], split="", fit=None)  # every sentence, for small collections
       for dataset, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd"))),
+)
+BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
+    *REFERRING,
+    *map(_masks, REFERRING),
     _coco("unique", "grounding", "referring", task_options={"phrases": "unique"}, least_area=2000.0),
     _coco("counting", "counting", "numbers", task_options={"kinds": ["name"]}),
     _coco("detection", "detection", "boxes", task_options={"kinds": ["name"]}),
@@ -52,6 +64,7 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     # 100 photos x 64 x 64 places: the 409,600 questions of PAE-LaMM's evaluation (§4.1), on COCO's photos
     _coco("pixels", "reconstruction", "colours", task_options={"size": 64}, draw=1, most=100, form="colours", grid=64,
           answer=32),
+    *CHATSPOT,
     *MINI,
 )}
 
@@ -90,9 +103,25 @@ class Questions:
         """`limit` of them, a random choice that is always the same and part of every larger one; None: all."""
         if limit is None or limit >= len(self.samples):
             return self.samples
-        if self.benchmark.draw is not None:  # stand in a random order already
+        if self.benchmark.draw is not None and not self.benchmark.circular:  # stand in a random order already
             return self.samples[:limit]
+        if any("unit" in s.extra for s in self.samples):
+            return self._units(limit)
         return tuple(self.samples[k] for k in sorted(order(len(self.samples))[:limit]))
+
+
+    def _units(self, limit: int) -> tuple[Sample, ...]:
+        """Whole units (the boxes of a picture, the rotations of a question): at least one, at most `limit` samples."""
+        units: dict[str, list[Sample]] = {}
+        for s in self.samples:
+            units.setdefault(str(s.extra.get("unit", s.id)), []).append(s)
+        names, chosen, count = list(units), [], 0
+        for k in order(len(names)):
+            if chosen and count + len(units[names[k]]) > limit:
+                break
+            chosen.append(k)
+            count += len(units[names[k]])
+        return tuple(s for k in sorted(chosen) for s in units[names[k]])
 
 
 class Shelf:
@@ -128,12 +157,14 @@ class Kept:
 
 
 def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None = None,
-                   split: str | None = None, shelf: Shelf | None = None, most: int | None = None) -> Questions:
+                   split: str | None = None, shelf: Shelf | None = None, most: int | None = None,
+                   boxes: str | os.PathLike | None = None) -> Questions:
     """Reads a benchmark's questions and checks their number.
 
     count: None checks against counts.json of the root, else the published number; a number checks against that;
     "any" checks nothing. `split` reads another split without a check (to fit a baseline on). most: so many questions
     of a drawn benchmark will do. A shelf spares reading the same records for several benchmarks.
+    boxes: a file of found boxes, for benchmarks that ask about those (else boxes_<split>.json beside the data).
     """
     what = benchmark(named)
     if split is not None:
@@ -147,7 +178,8 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
         records = reader(what.reader)(folder, what.split, **what.options)
     else:
         records = (shelf or Shelf()).open(what, folder)
-    samples = tuple(ask(what, records))
+    found = read_boxes(boxes or folder / f"boxes_{what.split}.json") if what.boxes == "found" else None
+    samples = tuple(ask(what, records, found))
     _unique(samples, folder)
     expected, source = _expected(what, roots, folder, count)
     if expected is not None and len(samples) != expected:
@@ -168,7 +200,7 @@ def _expected(what: Benchmark, roots: Roots, folder: Path, count: int | str | No
     for parent in [p for p in parents if p] + [folder.parent]:
         file = Path(parent).expanduser() / "counts.json"
         if file.is_file():
-            number = _counts(file).get(what.name)
+            number = _counts(file).get(what.name.replace("-masks-", "-"))  # masks are of the same phrases
             if number is not None:
                 return number, str(file)
     return what.count, "published"

@@ -6,6 +6,7 @@ with a method `dense` (for many short questions on one picture; the same answers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import islice, product
 
@@ -19,12 +20,13 @@ from loupe.evals.spec import Benchmark
 from loupe.image import downsampled
 from loupe.predictor import Predictor
 from loupe.record import Record
-from loupe.regions import Colour, Mask, Point
+from loupe.regions import Box, Colour, Mask, Point, contains
 from loupe.sample import Answer, Found, Problem, Sample, user
 from loupe.tasks import question
 from loupe.tasks.base import identity
 from loupe.world.noise import floor
 
+TOGETHER = 16  # pictures asked about before the first is put together
 WORD = 6  # tokens that hold "yes" or "no" and what ends an answer
 PATCHES = 8  # of a side; the patch mean is that of the patch a place lies in
 
@@ -41,26 +43,57 @@ class Grid:
 
 
 class Masks(Grid):
-    """Asks where the referent is, then of every place of the grid whether it lies on it."""
+    """Asks where the referent is, then of every place of the grid whether it lies on it; `inside`: of those in the box
+    that was said alone, and of none where no box was."""
+
+    def __init__(self, predictor: Predictor, grid: int, inside: bool = False):
+        super().__init__(predictor, grid)
+        self.inside = inside
+
+    @property
+    def identity(self) -> dict:
+        return {**super().identity, **({"inside": True} if self.inside else {})}
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
-        samples = list(samples)
-        wheres = list(self.predictor.answer(samples))
-        answers = _densely(_short(self.predictor), (q for s in samples for q in self._questions(s)))
-        for s, where in zip(samples, wheres):
-            yes = [_yes(a) for a in islice(answers, self.grid ** 2)]
-            inside = np.array([bool(y) for y in yes]).reshape(self.grid, self.grid)
-            width, height = s.images[0].size
-            rows, columns = (np.arange(n) * self.grid // n for n in (height, width))
-            mask = Mask.from_array(inside[rows[:, None], columns])
-            unread = sum(y is None for y in yes)
-            problems = (Problem("neither yes nor no", f"{unread} of {len(yes)} places", 0),) if unread else ()
-            yield Answer((*where.found[:1], Found(mask)), problems, f"{inside.sum()} of {len(yes)} places")
+        for some in _windows(samples):
+            wheres = list(self.predictor.answer(some))
+            cells = [self._cells(s, where) for s, where in zip(some, wheres)]
+            asked = (q for s, mine in zip(some, cells) for q in self._questions(s, mine))
+            answers = _densely(_short(self.predictor), asked)
+            for s, where, mine in zip(some, wheres, cells):
+                yield self._put_together(s, where, mine, [_yes(a) for a in islice(answers, len(mine))])
 
-    def _questions(self, s: Sample) -> Iterator[Sample]:
+    def _cells(self, s: Sample, where: Answer) -> list[int]:
+        """Numbers of the places that are asked about."""
+        if not self.inside:
+            return list(range(self.grid ** 2))
+        box = next((f.region for f in where.found if isinstance(f.region, Box)), None)
+        if box is None:
+            return []
         width, height = s.images[0].size
-        for k, point in enumerate(places(width, height, self.grid)):
-            turn = question("segmentation", phrase=s.extra["phrase"], region=point)
+        known = places(width, height, self.grid)
+        held = [k for k, point in enumerate(known) if contains(box, point)]
+        middle = box.centre
+        return held or [min(range(len(known)), key=lambda k: math.dist((known[k].x, known[k].y), (middle.x, middle.y)))]
+
+    def _put_together(self, s: Sample, where: Answer, cells: list[int], yes: list[bool | None]) -> Answer:
+        inside = np.zeros(self.grid ** 2, bool)
+        inside[cells] = [bool(y) for y in yes]
+        width, height = s.images[0].size
+        rows, columns = (np.arange(n) * self.grid // n for n in (height, width))
+        mask = Mask.from_array(inside.reshape(self.grid, self.grid)[rows[:, None], columns])
+        unread, problems = sum(y is None for y in yes), ()
+        if unread:
+            problems = (Problem("neither yes nor no", f"{unread} of {len(yes)} places", 0),)
+        elif not cells:
+            problems = where.problems or (Problem("no box", where.raw, 0),)
+        return Answer((*where.found[:1], Found(mask)), problems, f"{inside.sum()} of {len(yes)} places")
+
+    def _questions(self, s: Sample, cells: list[int]) -> Iterator[Sample]:
+        width, height = s.images[0].size
+        known = places(width, height, self.grid)
+        for k in cells:
+            turn = question("segmentation", phrase=s.extra["phrase"], region=known[k])
             yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record, {"phrase": s.extra["phrase"]})
 
 
@@ -68,14 +101,14 @@ class Colours(Grid):
     """Asks for the colour at every place of the grid."""
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
-        samples = list(samples)
-        answers = _densely(self.predictor, (q for s in samples for q in self._questions(s)))
-        for _ in samples:
-            said = list(islice(answers, self.grid ** 2))
-            colours = [next((p for p in a.parts if isinstance(p, Colour)), "") for a in said]
-            unread = colours.count("")
-            problems = (Problem("no colour", f"{unread} of {len(said)} places", 0),) if unread else ()
-            yield Answer(tuple(colours), problems)
+        for some in _windows(samples):
+            answers = _densely(self.predictor, (q for s in some for q in self._questions(s)))
+            for _ in some:
+                said = list(islice(answers, self.grid ** 2))
+                colours = [next((p for p in a.parts if isinstance(p, Colour)), "") for a in said]
+                unread = colours.count("")
+                problems = (Problem("no colour", f"{unread} of {len(said)} places", 0),) if unread else ()
+                yield Answer(tuple(colours), problems)
 
     def _questions(self, s: Sample) -> Iterator[Sample]:
         (width, height), size = s.images[0].size, s.extra["size"]
@@ -93,7 +126,7 @@ def asked(predictor: Predictor, what: Benchmark) -> Predictor:
     if what.answer is not None and hasattr(predictor, "shortened"):
         predictor = predictor.shortened(what.answer)
     if what.form and not getattr(predictor, "whole", False):
-        return FORMS[what.form](predictor, what.grid)
+        return FORMS[what.form](predictor, what.grid, **({"inside": True} if what.inside else {}))
     return predictor
 
 
@@ -128,6 +161,13 @@ def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") 
 def pixels_of(grid: int, size: int) -> np.ndarray:
     """[grid] the columns (and rows) of a picture of `size` pixels a side that a grid asks for."""
     return np.arange(grid) * size // grid + size // grid // 2
+
+
+def _windows(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """A few at a time, so that what is answered is kept."""
+    samples = iter(samples)
+    while some := list(islice(samples, TOGETHER)):
+        yield some
 
 
 def _densely(predictor: Predictor, questions: Iterable[Sample]) -> Iterator[Answer]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "answer")  # said only where they are set
+# said only where they are set
+LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "answer", "boxes",
+         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring")
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,10 @@ class Benchmark:
     balance: a key of the questions' extra ("truth": the true text) whose values are drawn equally often, and scored
     one by one. expressions: only referring expressions of these kinds (Phrase.kind, put into extra["expression"]).
     scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions.
-    answer: longest answer, tokens.
+    inside: of a mask, a box is asked for first and only places in it are asked about. answer: longest answer, tokens.
+    boxes: every "given" (annotated) or "found" (by a detector) box is asked about, as a `region`: "box" or "point".
+    pictures: so many, in a fixed random order. circular: every rotation of the options is asked (CircularEval).
+    jitter: share of a box by which a sloppy hand moves its edges, drawn by jitter_seed. scoring: options of the metric.
     """
 
     name: str
@@ -37,7 +42,15 @@ class Benchmark:
     scene: bool = False
     form: str = ""
     grid: int = 0
+    inside: bool = False
     answer: int | None = None
+    boxes: str = ""
+    region: str = ""
+    pictures: int = 0
+    circular: bool = False
+    jitter: float = 0.0
+    jitter_seed: int = 0
+    scoring: dict = field(default_factory=dict)
 
     def spec(self) -> dict:
         """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""

@@ -9,6 +9,7 @@ from loupe.errors import unknown_name
 IMPORTERS = {
     "minigpt-v2": "loupe.importers.minigpt:MiniGPT",
     "pink": "loupe.importers.pink:Pink",
+    "llava": "loupe.importers.llava:Llava",
 }
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from loupe.evals.metrics import reconstruction
-from loupe.evals.metrics.figures import Figure, Scores, counted, mean, resampled
+from loupe.evals.metrics.figures import Figure, Scores, counted, resampled
 from loupe.evals.predictions import Prediction
 from loupe.regions import Box, Colour, Mask, pixels
 
 
 def masks(predictions: Sequence[Prediction]) -> Scores:
-    """cIoU: pixels of all intersections over pixels of all unions; mIoU: the mean IoU of the referents.
+    """cIoU: pixels of all intersections over pixels of all unions; gIoU: the mean IoU of the referents.
 
     Beside the mask that was said: the box that was said, filled, and the true box, filled.
     """
@@ -25,12 +25,16 @@ def masks(predictions: Sequence[Prediction]) -> Scores:
     table = np.array(rows, float).reshape(-1, 6)
     ious = table[:, ::2] / np.maximum(table[:, 1::2], 1)
     c = _cumulative
+
+    def general(name: str, which: int) -> Figure:
+        return resampled(name, [(iou, 1.0) for iou in ious[:, which]], lambda total, n: total / n if n else 0.0)
+
     figures = (
-        resampled("cIoU", rows, lambda *s: c(s, 0)), mean("mIoU", ious[:, 0]),
+        resampled("cIoU", rows, lambda *s: c(s, 0)), general("gIoU", 0),
         resampled("cIoU of the said box, filled", rows, lambda *s: c(s, 1)),
-        mean("mIoU of the said box, filled", ious[:, 1]),
+        general("gIoU of the said box, filled", 1),
         resampled("cIoU of the true box, filled", rows, lambda *s: c(s, 2)),
-        mean("mIoU of the true box, filled", ious[:, 2]),
+        general("gIoU of the true box, filled", 2),
         resampled("cIoU above the said box", rows, lambda *s: c(s, 0) - c(s, 1)),
         resampled("cIoU above the true box", rows, lambda *s: c(s, 0) - c(s, 2)),
     )

@@ -1,0 +1,97 @@
+"""A LLaVA in transformers' layout, taken apart: tower, two-layer bridge and language model of a loupe checkpoint.
+
+loupe.predictors asks such a model as it stands; a loupe checkpoint of it can be trained on, asked densely, and probed
+part by part.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from loupe.errors import CheckpointError
+from loupe.importers.weights import Imported, fill
+from loupe.models import checkpoint
+from loupe.models.assembly import build, load_config, load_tokenizer, load_weights, quiet
+from loupe.models.checkpoint import write_folder
+from loupe.models.spec import CLIP_MEAN, CLIP_STD, BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
+
+BRIDGE = {"linear_1": "bridge.project.0", "linear_2": "bridge.project.2"}
+
+
+@dataclass(frozen=True)
+class Llava:
+    """codec, frame: LLaVA-1.5's own, fractions of the padded square."""
+
+    codec: str = "llava"
+    dialogue: str = "llava-v1"
+    frame: str = "pad-mean"
+
+    def write(self, file: str | Path, out: str | Path, dtype: str = "bfloat16") -> Imported:
+        """OUT/vision and OUT/language in transformers' layout, OUT/model in loupe's."""
+        from transformers import LlavaForConditionalGeneration
+
+        place, out = Path(file).expanduser(), Path(out).expanduser().resolve()
+        config = load_config(str(file), None, "the model", False)
+        checked(config, file)
+        whole = load_weights(LlavaForConditionalGeneration, str(file), config, "the model", dtype)
+        inner = whole.model
+        with quiet():
+            write_folder(out / "vision", inner.vision_tower.save_pretrained, mark="config.json")
+            write_folder(out / "language", partial(_language, whole, load_tokenizer(str(file))), mark="config.json")
+        mean, std = prepared(place)
+        spec = ModelSpec(
+            VisionSpec(str(out / "vision"), layer=config.vision_feature_layer, size=config.vision_config.image_size,
+                       frame=self.frame, mean=mean, std=std,
+                       drop_cls=config.vision_feature_select_strategy == "default"),
+            BridgeSpec("mlp", bias=config.multimodal_projector_bias), LanguageSpec(str(out / "language")),
+            self.codec, self.dialogue)
+        tensors = {f"{BRIDGE[name.split('.')[0]]}.{name.split('.')[1]}": t
+                   for name, t in inner.multi_modal_projector.state_dict().items()}
+        model = build(spec, dtype=dtype)
+        count = fill(model, tensors, [n for n, _ in model.named_parameters() if n.startswith("bridge.")], place)
+        checkpoint.save(model, out / "model", {"imported": "llava", "file": place.name})
+        return Imported(out / "model", len(tensors), count, (), (
+            f"tower and language model beside it, {model.bridge.tokens:,} tokens a picture",))
+
+
+def checked(config, where) -> None:
+    """A LLaVA this can be said of: one tapped layer, GELU between two linear layers."""
+    if config.model_type != "llava":
+        raise CheckpointError("this is no LLaVA in transformers' layout", got=f"model_type {config.model_type}",
+                              where=where)
+    layer, act = config.vision_feature_layer, config.projector_hidden_act
+    if not isinstance(layer, int) or act != "gelu":
+        raise CheckpointError("this LLaVA has another bridge", got=f"layers {layer}, {act}", where=where,
+                              expected="one layer of the tower, gelu")
+
+
+def prepared(place: Path) -> tuple[tuple, tuple]:
+    """(mean, std) of how pictures are made ready, CLIP's where nothing says."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        path = place / name
+        if path.is_file():
+            said = json.loads(path.read_text("utf-8"))
+            said = said.get("image_processor", said)
+            if "image_mean" in said and "image_std" in said:
+                return tuple(said["image_mean"]), tuple(said["image_std"])
+    return CLIP_MEAN, CLIP_STD
+
+
+def _language(whole: nn.Module, tokenizer, folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(whole.config.text_config)
+    state = {f"model.{name}": t for name, t in whole.model.language_model.state_dict().items()}
+    model.load_state_dict(state | {"lm_head.weight": whole.lm_head.weight.detach()}, assign=True, strict=False)
+    empty = [name for name, p in model.named_parameters() if p.is_meta]
+    if empty:
+        raise CheckpointError("the language model has other weights than its class", got=", ".join(empty[:4]))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(str(folder))

@@ -1,0 +1,72 @@
+"""The paper's question as an experiment: what does a model see after a little training on pixel questions, if only its
+connector may learn, its language model too, its tower too (PAE-LaMM §3.1, Table 2)?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loupe import shipped
+from loupe.data.mixture import Mixture, Source
+from loupe.errors import ConfigError, unknown_name
+from loupe.models import checkpoint
+from loupe.models.spec import ModelSpec
+from loupe.models.tuner import Frozen, Full, LoRA, Tune, tuner_from
+from loupe.training.recipe import Optim, Recipe, Stage
+from loupe.training.run import train
+
+PARTS = ("connector", "language", "vision")
+LARGE = 100_000_000  # parameters from which a smaller learning rate is taken
+
+
+def recipe_for(model: str, parts: str, *, steps: int = 200, size: int = 64, lr: float | None = None, batch: int = 128,
+               pairs: int = 16) -> Recipe:
+    """Pixel questions on a folder of pictures, from a loupe checkpoint. parts: "connector"; "language": and the
+    language model, by LoRA; "vision": and the tower, all of it."""
+    if parts not in PARTS:
+        raise unknown_name("part to tune", parts, PARTS, where="tune")
+    folder = weights_of(model)
+    manifest = checkpoint.read_manifest(folder)
+    spec = ModelSpec.from_plain(manifest["spec"])
+    numbers = sum(_product(shape) for shape in manifest["tensors"].values())
+    large = numbers > LARGE or not manifest["configs"].get("language")
+    tune = Tune(vision=Full() if parts == "vision" else Frozen(), bridge=Full(),
+                language=Frozen() if parts == "connector" else _language(manifest, large),
+                tokens="frozen" if parts == "connector" else "rows")
+    questions = Source("pictures", "pictures", "pictures", "train", (("reconstruction", 1.0),),
+                       task_options={"reconstruction": {"size": size}})
+    stage = Stage("pixels", Mixture((questions,), pairs_per_image=pairs),
+                  Optim(lr or (1e-4 if large else 1e-3), warmup=0.1), tune, epochs=None, steps=steps, batch=batch)
+    return Recipe(f"probe-{parts}", spec, (stage,), weights=model if model == shipped.MINI else str(folder))
+
+
+def tuned(model: str, parts: str, pictures: str | Path, out: str | Path, device: str | None = None, **options) -> Path:
+    """The run's model; a run that was stopped goes on, a finished one is taken as it is."""
+    run = train(recipe_for(model, parts, **options), out, {"pictures": pictures}, device=device)
+    return run.model
+
+
+def weights_of(model: str) -> Path:
+    """The folder with the checkpoint of what MODEL names."""
+    folder = shipped.folder(model) if shipped.is_shipped(model) else Path(model).expanduser()
+    inside = folder / "model"
+    folder = inside if (inside / checkpoint.MANIFEST).is_file() else folder
+    if not (folder / checkpoint.MANIFEST).is_file():
+        raise ConfigError("only loupe's own checkpoints can be tuned", got=model, expected="a checkpoint or run folder",
+                          do="`loupe import` makes one of a released LLaVA, MiniGPT-v2 or Pink")
+    return folder
+
+
+def _language(manifest: dict, large: bool) -> LoRA | Full:
+    """LoRA as it was tuned before, else a small one; miniatures learn whole."""
+    known = [tuner_from(t) for t in manifest["structure"].get("language", ())]
+    lora = next((t for t in known if isinstance(t, LoRA)), None)
+    if lora is not None:
+        return lora
+    return LoRA(16, 16.0, r".*\.(q_proj|k_proj|v_proj|o_proj)") if large else Full()
+
+
+def _product(shape: list[int]) -> int:
+    out = 1
+    for side in shape:
+        out *= side
+    return out
