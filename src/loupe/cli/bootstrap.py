@@ -25,7 +25,8 @@ thresholds to what was measured, without the model, and makes a page.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", nargs="*", metavar="report OUT", help="look at a finished run instead")
-    parser.add_argument("--model", metavar="MODEL", help="checkpoint or run folder, or mini (which loupe carries)")
+    parser.add_argument("--model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), "
+                        "a transformers folder or id, or http://host/v1#model")
     parser.add_argument("--reader", metavar="NAME", default="objects365", help="how the folder is read (objects365)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the annotated pictures")
     parser.add_argument("--split", metavar="NAME", help="of the data set (train); of --truth (the run's)")

@@ -6,11 +6,14 @@ import argparse
 import time
 from pathlib import Path
 
+from loupe.cli.found_boxes import REFINER, found_boxes
 from loupe.cli.roots import add_root, roots_of
+from loupe.cli.scoring import add_scoring, judged, scoring_of
 from loupe.errors import ConfigError
 from loupe.evals.benchmark import Shelf
+from loupe.evals.chatspot import JITTERED
+from loupe.evals.jitter import SCALES
 from loupe.evals.miniature import LIMIT
-from loupe.shipped import MINI
 
 HELP = """measure a model on benchmarks, beside trivial baselines
 
@@ -19,6 +22,9 @@ HELP = """measure a model on benchmarks, beside trivial baselines
   loupe evaluate whole-image refcoco-val --root /data
   loupe evaluate mini mini --root data/judging --out judged
   loupe evaluate runs/mine mini-quick --root data/judging --limit 100 --curve
+  loupe evaluate mini chatspot-mini --root data/judging --out judged
+  loupe evaluate runs/spot coco-classes-found-val2017 --root /data --boxes dino.json --encoder clip:clip-vit-large
+  loupe evaluate mini chatspot-mini-jitter --root data/judging --out judged
 
 A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise.
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
@@ -26,8 +32,8 @@ Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command afte
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), or a "
-                        "baseline's name; or: list")
+    parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), a "
+                        "transformers folder or id, http://host/v1#model, or a baseline's name; or: list")
     parser.add_argument("benchmarks", metavar="BENCHMARK[,BENCHMARK]", nargs="?", default="")
     add_root(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where predictions and report.html go "
@@ -40,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(mini-* always do)")
     parser.add_argument("--curve", action="store_true", help="measure every checkpoint of the run MODEL, and draw the "
                         "scores against the pictures it has seen")
+    parser.add_argument("--boxes", metavar="FILE", help="found boxes in COCO's layout of results, or refiner[:FOLDER] "
+                        "(for *-found benchmarks)")
+    parser.add_argument("--jitter", metavar="S[,S]", help="also move the regions by these shares of their boxes, and "
+                        "draw what that costs")
+    parser.add_argument("--jitter-seeds", type=int, default=5, metavar="N", help="draws of each amount (5)")
+    add_scoring(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (default: 64)")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer (default: 128)")
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
@@ -63,10 +75,19 @@ def run(args: argparse.Namespace) -> None:
     if not given:
         raise ConfigError("no benchmark is named", expected="BENCHMARK[,BENCHMARK]", do="see `loupe evaluate list`")
     suite = any(name in SUITES for name in given)
+    if args.jitter is None and any(name in JITTERED for name in given):
+        args.jitter = ",".join(map(str, SCALES))
     if args.limit is None and suite:
         args.limit = LIMIT
     roots, out = roots_of(args.root), args.out or _place(args.model)
-    opened = _open(names_of(given), roots, args, suite)  # wrong data before a model is loaded
+    scoring = scoring_of(args)
+    if args.jitter is not None:
+        from loupe.cli.jitter import jitter
+        from loupe.predictors import baseline
+
+        made = baseline(args.model) if args.model in BASELINES else _model(args)
+        return jitter(args, names_of(given), roots, out, made, scoring)
+    opened = _open(names_of(given), roots, args, suite, out)  # wrong data before a model is loaded
     if args.curve:
         from loupe.cli.curve import curve
 
@@ -76,11 +97,11 @@ def run(args: argparse.Namespace) -> None:
     for questions in opened:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
         print(f"{questions.benchmark.name}: {len(questions)} questions, {known}")
-        results += _measure(predictor, questions, roots, out, args, shelf)
+        results += _measure(predictor, questions, roots, out, args, shelf, scoring)
     _report(results, results[0].model, roots, out, time.monotonic() - started)
 
 
-def _open(names: list[str], roots, args: argparse.Namespace, suite: bool) -> list:
+def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: Path) -> list:
     """Questions of every benchmark; of a suite those are left out, with a line, whose own folder is not given."""
     from loupe.evals import benchmark, open_questions
     from loupe.evals.miniature import OWN_ROOT
@@ -90,7 +111,9 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool) -> lis
         if suite and OWN_ROOT.get(what.name) not in (None, *roots):
             print(f"{what.name}: left out, it needs --root {OWN_ROOT[what.name]}=FOLDER")
             continue
-        opened.append(open_questions(what, roots, args.count, shelf=shelf, most=args.limit))
+        boxes = args.boxes or (REFINER if what.name.startswith("mini-") else None)
+        boxes = found_boxes(boxes, what, roots, out)
+        opened.append(open_questions(what, roots, args.count, shelf=shelf, most=args.limit, boxes=boxes))
     return opened
 
 
@@ -101,7 +124,8 @@ def _model(args: argparse.Namespace):
                 constrain=args.constrain)
 
 
-def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, shelf: Shelf) -> list:
+def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, shelf: Shelf,
+             scoring: dict) -> list:
     """Results of the model, then of the baselines; printed as one table."""
     from loupe.evals import evaluate, table
     from loupe.predictors import BASELINES, Blind
@@ -111,12 +135,13 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
         raise ConfigError("this baseline cannot be measured here", got=args.model, where=questions.benchmark.name,
                           expected=", ".join(others) or "a model", do="fitted ones need the benchmark's train split")
     first = predictor or others.pop(args.model)
-    shown = [evaluate(first, questions, roots, out, limit=args.limit)]
-    shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False)
+    shown = [judged(evaluate(first, questions, roots, out, limit=args.limit, scoring=scoring), args, out)]
+    shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False, scoring=scoring)
               for name in BASELINES if name in others]
     if predictor is not None and (args.blind or questions.benchmark.draw) and not questions.benchmark.form:
         path = None if shown[0].path is None else shown[0].path.with_suffix(".blind.jsonl")
-        shown.append(evaluate(Blind(predictor), questions, roots, path, limit=args.limit))
+        blind = evaluate(Blind(predictor), questions, roots, path, limit=args.limit, scoring=scoring)
+        shown.append(judged(blind, args, out))
     print("\n" + table(shown) + "\n")
     return shown
 
@@ -152,8 +177,11 @@ def _report(results: list, model: str, roots, out: Path, seconds: float) -> None
 
 
 def _place(model: str) -> Path:
-    folder = Path(model).expanduser()
-    return folder / "evaluation" if folder.is_dir() and model != MINI else Path("evaluation") / model
+    """Beside the weights of a run, below the working directory for everything else."""
+    from loupe.predictors import named
+
+    what, folder = named(model), Path(model).expanduser()
+    return folder / "evaluation" if what.kind == "loupe" and folder.is_dir() else Path("evaluation") / what.label
 
 
 def _list() -> None:

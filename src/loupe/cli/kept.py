@@ -57,10 +57,12 @@ def opened(paths: Sequence[str]) -> list[Image]:
 
 def seeing(name: str, **options):
     """The model; a baseline, which does not look, is a ConfigError."""
-    from loupe.predictors import BASELINES, load
+    from loupe.predictors import load, named
 
-    if name in BASELINES:
-        raise ConfigError("a baseline does not look at pictures", got=name, expected="a checkpoint or run folder")
+    if (kind := named(name).kind) not in ("mini", "loupe"):
+        what = {"baseline": "a baseline does not look at pictures", "endpoint": "an endpoint answers in words only",
+                "foreign": "models of others are asked in words only"}[kind]
+        raise ConfigError(what, got=name, expected="a checkpoint or run folder")
     return load(name, **options)
 
 

@@ -14,6 +14,7 @@ class Reply:
     """finish: "stop", "length" (cut off by the limit of tokens), or what the server says.
 
     counted: the server said how many tokens were used; otherwise they are guessed from the characters.
+    logs: (token, log-probability) of the answer, where they were asked for and given.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Reply:
     finish: str = "stop"
     counted: bool = True
     cached: bool = False
+    logs: tuple[tuple[str, float], ...] = ()
 
     def stored(self) -> dict:
         return {name: value for name, value in asdict(self).items() if name != "cached"}
@@ -57,4 +59,11 @@ def read(data: object, request: dict) -> Reply | None:
     counted = all(isinstance(n, int) and n >= 0 for n in counts)
     if not counted:
         counts = [guessed_tokens(request), len(text) // CHARACTERS + 1]
-    return Reply(text, *counts, str(choice.get("finish_reason") or "stop"), counted)
+    return Reply(text, *counts, str(choice.get("finish_reason") or "stop"), counted, logs=_logs(choice))
+
+
+def _logs(choice: dict) -> tuple[tuple[str, float], ...]:
+    try:
+        return tuple((str(each["token"]), float(each["logprob"])) for each in choice["logprobs"]["content"])
+    except (KeyError, TypeError, ValueError):
+        return ()

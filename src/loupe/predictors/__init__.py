@@ -1,36 +1,37 @@
-"""What answers: loupe's own checkpoints, the miniature it carries, and trivial baselines to stand beside them."""
+"""What answers: loupe's own checkpoints, the miniature it carries, models of others, endpoints, trivial baselines."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from loupe.errors import ConfigError, unknown_name
 from loupe.predictors.baselines import BASELINES, baseline
 from loupe.predictors.blind import Blind
-from loupe.shipped import MINI, folder, is_shipped
+from loupe.predictors.naming import Named, named
+from loupe.shipped import MINI, folder
 
 
 def load(name: str | os.PathLike, **options):
-    """A Model from a checkpoint or run folder, the shipped "mini", or a baseline by its name.
+    """The model that a text names: "mini", a checkpoint or run folder, a transformers folder or hub id, an endpoint as
+    http(s)://host/v1#model, or a baseline; see `loupe.predictors.naming.FORMS`.
 
-    `options` are those of `Model.load`. A folder called mini in the working directory is ./mini.
+    `options` are those of `Model.load`, `Foreign.load` or `Endpoint.load`; all know device, dtype, rows, answer and
+    constrain. A folder called mini in the working directory is ./mini.
     """
-    text = os.fspath(name)
-    if text in BASELINES:
-        return baseline(text)
-    if text == MINI:
-        from loupe.predictors.checkpoint import Model
+    what = named(os.fspath(name))
+    options = options | what.settings
+    if what.kind == "baseline":
+        return baseline(what.place)
+    if what.kind == "endpoint":
+        from loupe.predictors.endpoint import Endpoint
 
-        return Model.load(folder(MINI), **options)
-    if is_shipped(text):
-        raise ConfigError("a part alone is no model", got=repr(text), expected=f"{MINI!r}, or a folder",
-                          do="name it in a spec: VisionSpec(...) or LanguageSpec(...)")
-    if Path(text).expanduser().exists() or any(c in text for c in "/\\."):
-        from loupe.predictors.checkpoint import Model
+        return Endpoint.load(what.place, what.model, **options)
+    if what.kind == "foreign":
+        from loupe.predictors.foreign import Foreign
 
-        return Model.load(text, **options)
-    raise unknown_name("model (no such folder either)", text, (MINI, *BASELINES))
+        return Foreign.load(what.place, **options)
+    from loupe.predictors.checkpoint import Model
+
+    return Model.load(folder(MINI) if what.kind == MINI else what.place, **options)
 
 
-__all__ = ["BASELINES", "Blind", "baseline", "load"]
+__all__ = ["BASELINES", "Blind", "Named", "baseline", "load", "named"]

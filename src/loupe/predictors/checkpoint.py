@@ -22,6 +22,8 @@ STRETCH = 16  # times `rows`: the most questions on one look that are answered t
 class Model:
     """A Predictor around a VLM. `identity` tells weights, codec and dialogue; files of predictions keep it."""
 
+    capabilities = ("ask", "locate", "describe", "constrain", "weigh", "segment", "pixels")
+
     def __init__(self, vlm: VLM, name: str = "model", limits: Limits | None = None, weights: str = ""):
         self.vlm, self.name, self.limits, self.weights = vlm.eval(), name, limits or Limits(), weights
 
