@@ -86,6 +86,22 @@ EVERYTHING = Source(
         "coarse-position": {"order": "left", "phrases": "refers"}, "detection": {"order": "left"},
         "region": {"unsaid": UNSAID}, "conversation": {"unsaid": UNSAID}, "segmentation": {"phrases": "refers"},
     })
+FINDING = replace(  # what has to be looked for: by its name, before all else is asked
+    EVERYTHING,
+    tasks=(("grounding", 5.0), ("detection", 1.0), ("presence", 0.8), ("counting", 0.6), ("segmentation", 0.6),
+           ("region", 0.6), ("relation-objects", 0.4)),
+    task_options={
+        "grounding": {"phrases": "refers"}, "relation-objects": {"keep": 1.0, "order": "left"},
+        "detection": {"order": "left", "flatten": False, "absent": 0.4}, "region": {"unsaid": UNSAID},
+        "counting": {"flatten": False, "absent": 0.4}, "segmentation": {"phrases": "refers"}})
+MORE = replace(  # everything again, by how much there is to learn
+    EVERYTHING,
+    tasks=(("grounding", 4.5), ("description", 1.2), ("relation", 1.0), ("relation-objects", 0.4),
+           ("coarse-position", 1.6), ("counting", 1.2), ("detection", 1.6), ("region", 1.2), ("presence", 1.0),
+           ("statement", 0.6), ("choice", 0.5), ("reading", 1.0), ("reconstruction", 1.6), ("segmentation", 1.2),
+           ("grounded-caption", 0.3), ("conversation", 0.5), ("question", 0.4), ("caption", 0.1)),
+    task_options={**EVERYTHING.task_options, "detection": {"order": "left", "flatten": False, "absent": 0.4},
+                  "counting": {"flatten": False, "absent": 0.4}})
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
     model=replace(SMALL, vision=replace(SMALL.vision, checkpoint="loupe/tower", config=None),
@@ -97,6 +113,15 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
                                                          tokens="frozen"), epochs=None, steps=250, batch=128),
         Stage("talk", Mixture((EVERYTHING,), pairs_per_image=8, curriculum=Curriculum(2, 8, 0.2)),
               Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), WORDS, epochs=None, steps=7200, batch=64),
+        Stage("find", Mixture((FINDING,), pairs_per_image=8),
+              Optim(1.5e-3, 0.02, warmup=200, schedule="constant", betas=BETAS), WORDS, epochs=None, steps=5400,
+              batch=64),
+        Stage("all", Mixture((MORE,), pairs_per_image=8),
+              Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon"), WORDS, epochs=None,
+              steps=12_000, batch=64),
+        Stage("polish", Mixture((MORE,), pairs_per_image=8),
+              Optim(7e-4, 0.02, warmup=200, betas=BETAS, method="muon"),
+              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=4000, batch=64),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
