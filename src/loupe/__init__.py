@@ -23,8 +23,8 @@ _NAMES = {
     "recipe": "loupe.recipes:recipe",
     "train": "loupe.training.run:train",
 }
-_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "tasks",
-            "training", "world", "writers")
+_MODULES = ("bootstrapping", "codec", "data", "dialogue", "evals", "predictors", "readers", "recipes", "serving",
+            "tasks", "training", "world", "writers")
 
 
 def evaluate(model, benchmark, root=None, out=None, **options):
@@ -47,7 +47,18 @@ def bootstrap(model, reader, out, *, iou=0.5, second=None, **options):
     return bootstrapping.run(predictor, reader, out, settings, rule, second=other)
 
 
-__all__ = ["bootstrap", "evaluate", *_NAMES]
+def serve(model="mini", host="127.0.0.1", port=8000, **settings):
+    """The page and the API around a model (a Predictor, or what `load` takes), until it is stopped.
+
+    settings: of `loupe.serving.settings.Settings`.
+    """
+    from loupe import predictors, serving
+
+    predictor = model if hasattr(model, "answer") else predictors.load(model)
+    serving.serve(predictor, host, port, **settings)
+
+
+__all__ = ["bootstrap", "evaluate", "serve", *_NAMES]
 
 
 def __getattr__(name: str):

@@ -14,6 +14,7 @@ VERBS = {
     "demo": "loupe.cli.demo",
     "doctor": "loupe.cli.doctor",
     "world": "loupe.cli.world",
+    "check": "loupe.cli.check",
     "build": "loupe.cli.build",
     "show": "loupe.cli.show",
     "bootstrap": "loupe.cli.bootstrap",
@@ -33,7 +34,7 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "build", "show", "bootstrap", "regionchat"),
+    "data": ("world", "check", "build", "show", "bootstrap", "regionchat"),
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
     "talk": ("chat", "serve"),

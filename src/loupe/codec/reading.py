@@ -26,6 +26,7 @@ class Parsed:
     parts: tuple[str | Found | Colour, ...]
     problems: tuple[Problem, ...] = ()
     spans: tuple[tuple[int, int], ...] = field(default=(), compare=False)  # in the text, of each part that is no str
+    settled: int = field(default=0, compare=False)  # characters whose reading no further text can change
 
 
 class Match(NamedTuple):
@@ -48,6 +49,8 @@ class _Reading:
         self.parts: list[str | Found | Colour] = []
         self.problems: list[Problem] = []
         self.spans: list[tuple[int, int]] = []
+        self.groups: list[tuple[int, int, bool]] = []  # start, end, whether more text could belong to it
+        self.open = False
 
     def run(self) -> Parsed:
         at = 0
@@ -59,10 +62,21 @@ class _Reading:
                 self.parts.append("")
             if start == len(self.text):
                 break
+            self.open = False
             at = self._region(start)
+            self.groups.append((start, at, self.open or at == len(self.text)))
         if self.parts and self.parts[-1] == "":
             self.parts.pop()
-        return Parsed(tuple(self.parts), tuple(self.problems), tuple(self.spans))
+        return Parsed(tuple(self.parts), tuple(self.problems), tuple(self.spans), self._settled())
+
+    def _settled(self) -> int:
+        """Up to the first group that may go on, or those that touch it: whether they end there hangs on it."""
+        first = next((k for k, (_, _, is_open) in enumerate(self.groups) if is_open), None)
+        if first is None:
+            return len(self.text)
+        while first and self.groups[first - 1][1] == self.groups[first][0]:
+            first -= 1
+        return self.groups[first][0]
 
     def _next(self, at: int) -> int:
         """Where the next region, or a broken one, begins."""
@@ -101,6 +115,7 @@ class _Reading:
             if done is not None and (self.codec.touch or not self.opening.match(self.text, i)):
                 best = Match(i, done)
         alive = max(threads, key=lambda t: (len(t.done), len(t.numbers), not t.bent)) if threads else None
+        self.open = self.open or bool(threads)
         return best, i, alive
 
     def _take(self, reads: tuple[Read, ...]) -> None:

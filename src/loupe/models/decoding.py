@@ -193,14 +193,14 @@ def generate(model: VLM, prefix: Prefix, owners: Sequence[int], bodies: Sequence
     going = set(active)
     logits = batch.ask()
     while True:
-        taken = _take(logits, [out[i] if i in going else None for i in active],
+        taken = take(logits, [out[i] if i in going else None for i in active],
                       [guides[i] for i in active] if guides else None, stop)
         for i in sorted(going):
-            out[i].stopped = _ends(out[i], stop)
+            out[i].stopped = ends(out[i], stop)
             if out[i].stopped or len(out[i].ids) >= most[i]:
                 going.remove(i)
         if not going:
-            return [_cut(g, stop) for g in out], batch
+            return [cut(g, stop) for g in out], batch
         if len(going) <= 0.75 * len(active):
             stay = [k for k, i in enumerate(active) if i in going]
             batch.keep(stay)
@@ -208,7 +208,7 @@ def generate(model: VLM, prefix: Prefix, owners: Sequence[int], bodies: Sequence
         logits = batch.step(taken)
 
 
-def _take(logits: Tensor, rows: list[Generated | None], guides, stop: tuple[int, ...]) -> list[int]:
+def take(logits: Tensor, rows: list[Generated | None], guides, stop: tuple[int, ...]) -> list[int]:
     """The next token of each row; rows that are done (None) take whatever, unrecorded."""
     logs = logits - logits.logsumexp(-1, keepdim=True)
     best = logs.argmax(-1)
@@ -224,9 +224,9 @@ def _take(logits: Tensor, rows: list[Generated | None], guides, stop: tuple[int,
     return ids
 
 
-def _ends(row: Generated, stop: tuple[int, ...]) -> bool:
+def ends(row: Generated, stop: tuple[int, ...]) -> bool:
     return bool(stop) and tuple(row.ids[-len(stop):]) == stop
 
 
-def _cut(row: Generated, stop: tuple[int, ...]) -> Generated:
+def cut(row: Generated, stop: tuple[int, ...]) -> Generated:
     return Generated(row.ids[:len(row.ids) - len(stop)], row.logs, True) if row.stopped else row
