@@ -19,6 +19,7 @@ from tqdm import tqdm
 from loupe import config
 from loupe.data.mixture import Curriculum, Mixture, Source
 from loupe.data.overlap import all_keys, overlap
+from loupe.data.refusal import check_allowed, check_made_of
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.plain import Roots
 from loupe.readers import reader
@@ -202,9 +203,12 @@ def open_sources(mixture: Mixture, roots: Roots, seed: int, templates: str | Non
         raise ConfigError("sources need different names", got=names, where="mixture.sources")
     if seed < 0:
         raise ConfigError("seed is negative", got=seed, expected="0 or more")
+    for source in mixture.sources:
+        check_allowed(mixture, source)
     opened = []
     for number, source in enumerate(mixture.sources):
         made = reader(source.reader)(place(roots, source.folder), source.split, **source.options)
+        check_made_of(mixture, source, made)
         opened.append(Records(source, made, number, seed, templates))
     for held in mixture.held_out:
         found = all_keys(reader(held.reader)(place(roots, held.folder), held.split, **held.options), held.by_content)

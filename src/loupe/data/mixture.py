@@ -44,8 +44,18 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A data set no source of the mixture may read, by the name of its reader or what its records call their source."""
+
+    reader: str
+    splits: tuple[str, ...] = ()  # only these, and reading all splits at once; none: the whole data set
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Mixture:
     sources: tuple[Source, ...] = ()
     pairs_per_image: int = 1  # questions packed behind one look at a picture
     curriculum: Curriculum | None = None
     held_out: tuple[HeldOut, ...] = ()
+    refused: tuple[Refused, ...] = ()

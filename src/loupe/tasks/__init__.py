@@ -25,6 +25,7 @@ TASKS = {
     "presence": "loupe.tasks.presence:Presence",
     "statement": "loupe.tasks.statement:Statement",
     "choice": "loupe.tasks.choice:Choice",
+    "multiple-choice": "loupe.tasks.multiple_choice:MultipleChoice",
     "reading": "loupe.tasks.reading:Reading",
     "reconstruction": "loupe.tasks.reconstruction:Reconstruction",
     "segmentation": "loupe.tasks.segmentation:Segmentation",

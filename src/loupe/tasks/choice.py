@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from loupe.tasks.statement import pairs
 from loupe.tasks.view import SIDES, View, view
 
 KINDS = ("name", "colour", "number", "relation")
-LETTERS = "ABCD"
+LETTERS = "ABCDEFGH"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,15 @@ class Choice(DrawnTask):
         options = shuffled(wrong, rng)[:count - 1]
         at = int(rng.integers(count))
         options.insert(at, right)
-        shown = ", ".join(f"{letter} {option}" for letter, option in zip(LETTERS, options))
+        shown = lettered(options)
         extra = {"kind": kind, "options": tuple(options), "right": right}
         return Case(f"{kind}:{key}:{'|'.join(options)}", {**fields, "options": shown}, (LETTERS[at],), LETTERS[at],
                     kind, extra)
+
+
+def lettered(options: Sequence[str]) -> str:
+    """How options stand in a question: "A red, B blue"."""
+    return ", ".join(f"{letter} {option}" for letter, option in zip(LETTERS, options))
 
 
 def other_names(known: View, o: Object) -> list[str]:

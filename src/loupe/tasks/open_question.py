@@ -18,5 +18,6 @@ class OpenQuestion(Task):
     def cases(self, record: Record):
         for k, q in enumerate(record.questions):
             text, answers = q.text.strip(), tuple(a.strip() for a in q.answers if a.strip())
-            if text and answers and q.region is None:  # the others: region-question
-                yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra={"references": answers})
+            if text and answers and q.region is None and not q.options:  # region-question, multiple-choice
+                extra = {"references": answers, **({"capability": q.topics} if q.topics else {})}
+                yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra=extra)

@@ -77,7 +77,8 @@ class RegionQuestion(Task):
     def case(self, o: Object, form: str, ask: str, region: Region) -> Case:
         text = self.answer(o, ask)
         also = {"name": o.names, "all": tuple(described(o, name) for name in o.names)}.get(ask, (text,))
-        extra = {"kind": f"{form}-{ask}", "object": o.id, "references": also}
+        around = {"box": o.box} if form == "point" else {}
+        extra = {"kind": f"{form}-{ask}", "object": o.id, "references": also, **around}
         return Case(f"{form}:{ask}:{o.id}", {"region": region}, (text,), text, ask, extra)
 
     def _may_be_nothing(self, record: Record) -> bool:

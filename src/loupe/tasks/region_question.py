@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.record import Question, Record
-from loupe.regions import Region
+from loupe.regions import Point, Region
 from loupe.tasks.base import Case, Task, pick
 from loupe.tasks.forms import check_forms, drawn, each
 
@@ -47,6 +47,7 @@ class AskedOfRegion(Task):
     def case(self, k: int, q: Question, form: str, region: Region) -> Case:
         answers = tuple(a.strip() for a in q.answers if a.strip())
         key = ":".join(part for part in (q.id or str(k), form) if part)
-        extra = {"references": answers, "form": form, "wording": q.kind}
+        around = q.region.box if isinstance(region, Point) and not isinstance(q.region, Point) else None
+        extra = {"references": answers, "form": form, "wording": q.kind, "box": around}
         return Case(key, {"question": q.text.strip(), "region": region}, answers[:1], answers[0],
                     extra={name: value for name, value in extra.items() if value})

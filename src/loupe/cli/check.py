@@ -1,0 +1,71 @@
+"""`loupe check RECIPE`: what of a recipe's data is there."""
+
+from __future__ import annotations
+
+import argparse
+
+from loupe.cli.roots import add_root, roots_of
+
+HELP = """Say what of a recipe's data lies in a folder, what is missing, and the totals reached.
+
+Pairs and dialogues are counted in 400 pictures a source and reckoned from them ("about"); --exact reads
+all. Leaves with exit code 2 if something is missing."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe: chatspot, pink, ...")
+    add_root(parser, required=True)
+    parser.add_argument("--exact", action="store_true", help="count the pairs of every picture")
+
+
+def run(args: argparse.Namespace) -> int:
+    from loupe.data.stock import LOOKED_AT, held_out, stocks
+    from loupe.recipes import recipe
+
+    made, roots = recipe(args.recipe), roots_of(args.root)
+    published, totals = said_by(args.recipe)
+    every = [(stage.mixture, source) for stage in made.stages for source in stage.mixture.sources]
+    reached: dict[tuple, int] = {}  # a folder's pictures count once, however many sources read them
+    pairs = dialogues = missing = 0
+    about = False
+    print(f"{'source':<18}{'pictures':>10}{'published':>11}{'pairs':>11}{'dialogues':>11}  folder")
+    for stock in stocks(every, roots, None if args.exact else LOOKED_AT):
+        source = stock.source
+        folder = "/".join(part for part in (source.folder, source.split) if part)
+        if stock.missing:
+            missing += 1
+            print(f"{source.name:<18}{'missing':>10}{number(published.get(source.name)):>11}{'':>22}  {folder}\n"
+                  f"    {stock.missing}")
+            continue
+        place = (source.reader, source.folder, source.split)
+        reached[place] = max(reached.get(place, 0), stock.pictures)
+        pairs, dialogues, about = pairs + stock.pairs, dialogues + stock.dialogues, about or not stock.exact
+        mark = "" if stock.exact else "~"
+        print(f"{source.name:<18}{stock.pictures:>10,}{number(published.get(source.name)):>11}"
+              f"{mark + format(stock.pairs, ','):>11}{mark + format(stock.dialogues, ','):>11}  {folder}")
+        for reason, count in sorted(stock.left_out.items()):
+            print(f"    left out or mended: {count:,} x {reason}")
+    for held in {h: None for stage in made.stages for h in stage.mixture.held_out}:
+        why = held_out(held, roots)
+        if why:
+            missing += 1
+            print(f"cannot hold out {held.reader} {held.split}: {why}")
+    found = {"pictures": sum(reached.values()), "pairs": pairs, "dialogues": dialogues}
+    print(f"in all{' about' if about else ''}: " + ", ".join(
+        f"{count:,} {what}" + (f" (the paper: {totals[what]:,})" if what in totals else "")
+        for what, count in found.items()))
+    print(f"{missing} of its folders are missing or wrong; docs/real-data.md says how they should lie" if missing else
+          f"everything is there; next: loupe train {args.recipe} " + " ".join(f"--root {r}" for r in args.root)
+          + " --out runs/" + args.recipe)
+    return 2 if missing else 0
+
+
+def said_by(name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """(training pictures published by source, the paper's totals) where a paper states them."""
+    from loupe.recipes import chatspot
+
+    return (chatspot.PUBLISHED, chatspot.TOTALS) if name in ("chatspot", "chatspot-665k") else ({}, {})
+
+
+def number(value: int | None) -> str:
+    return f"{value:,}" if value else ""

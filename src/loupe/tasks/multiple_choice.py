@@ -1,0 +1,27 @@
+"""Annotated questions with answers to choose from (MMBench)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loupe.record import Record
+from loupe.tasks.base import Case, Task
+from loupe.tasks.choice import LETTERS, lettered
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultipleChoice(Task):
+    """The answer is a letter; extra["options"] holds what they stand for, extra["topic"] what it is about."""
+
+    name = "multiple-choice"
+    needs = frozenset({"questions"})
+    placeholders = {"": ("question", "options")}
+
+    def cases(self, record: Record):
+        for k, q in enumerate(record.questions):
+            right = next((i for i, option in enumerate(q.options) if q.answers and option == q.answers[0]), None)
+            if right is None or len(q.options) > len(LETTERS) or not q.text.strip():
+                continue
+            extra = {"options": q.options, "right": q.options[right], **({"topic": q.topics[0]} if q.topics else {})}
+            fields = {"question": q.text.strip(), "options": lettered(q.options)}
+            yield Case(q.id or str(k), fields, (LETTERS[right],), LETTERS[right], extra=extra)
