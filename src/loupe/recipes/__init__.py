@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loupe.errors import unknown_name
+from loupe.recipes.chatspot import CHATSPOT, CHATSPOT_665K, CHATSPOT_MINI
 from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
 from loupe.recipes.pae import PAE, PAE_MINI, PAE_PHOTOS, PAE_SEGMENT
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
@@ -17,6 +18,9 @@ RECIPES: dict[str, Recipe] = {
     "pink-finetuned": PINK_FINETUNED,
     "pink-g": PINK_G,
     "pink-mini": PINK_MINI,
+    "chatspot": CHATSPOT,
+    "chatspot-665k": CHATSPOT_665K,
+    "chatspot-mini": CHATSPOT_MINI,
     "pae": PAE,
     "pae-segment": PAE_SEGMENT,
     "pae-mini": PAE_MINI,
