@@ -101,7 +101,8 @@ MORE = replace(  # everything again, by how much there is to learn
            ("statement", 0.6), ("choice", 0.5), ("reading", 1.0), ("reconstruction", 1.6), ("segmentation", 1.2),
            ("grounded-caption", 0.3), ("conversation", 0.5), ("question", 0.4), ("caption", 0.1)),
     task_options={**EVERYTHING.task_options, "detection": {"order": "left", "flatten": False, "absent": 0.4},
-                  "counting": {"flatten": False, "absent": 0.4}})
+                  "counting": {"flatten": False, "absent": 0.4},
+                  "segmentation": {"phrases": "refers", "boxed": 0.6}})
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
     model=replace(SMALL, vision=replace(SMALL.vision, checkpoint="loupe/tower", config=None),

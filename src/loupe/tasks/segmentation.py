@@ -22,32 +22,37 @@ NEAR = 0.04  # spread around the edge, share of the longer side
 class Segmentation(DrawnTask):
     """Places are drawn anywhere, on the object, and near its edge: a mask is good when all three are answered well.
 
-    Things without an annotated outline are not asked about.
+    Things without an annotated outline are not asked about. `boxed` is the share of questions that mean the thing by
+    its box in place of a phrase, as one asks who was told where it is; in evaluation all are so where it is 1.
     """
 
     name = "segmentation"
-    placeholders = {"": ("phrase", "region")}
+    placeholders = {"": ("phrase", "region"), "box": ("thing", "region")}
     phrases: str = "any"  # as in grounding; only phrases of known objects that fit them alone
     anywhere: float = 0.4
     inside: float = 0.3
     near: float = 0.3
+    boxed: float = 0.0
     each: int = 4  # places of each thing in evaluation, all of them drawn anywhere
 
     def __post_init__(self):
         check_phrases(self.phrases)
+        if not 0 <= self.boxed <= 1:
+            raise ConfigError("boxed is a share of the questions", got=self.boxed, expected="0 to 1")
         shares = self.anywhere, self.inside, self.near
         if min(shares) < 0 or sum(shares) <= 0:
             raise ConfigError("places are drawn from shares", got=shares, expected="0 or more, one above 0")
 
     @property
     def needs(self) -> frozenset[str]:
-        return needs(self.phrases) | {"objects"}
+        return (needs(self.phrases) if self.boxed < 1 else frozenset()) | {"objects"}
 
     def choose(self, record: Record, rng: np.random.Generator):
-        chosen = pick(self.meant(record), rng)
+        boxed = self.boxed > 0 and bool(rng.random() < self.boxed)
+        chosen = pick(self.boxes(record) if boxed else self.meant(record), rng)
         if chosen is None:
             return None
-        key, text, o = chosen
+        key, thing, o = chosen
         known, draw = view(record), rng.random() * (self.anywhere + self.inside + self.near)
         if draw < self.anywhere:
             point = anywhere(record, rng)
@@ -55,16 +60,16 @@ class Segmentation(DrawnTask):
             point = known.outlines.point(o, rng) or anywhere(record, rng)
         else:
             point = beside(known, o, rng)
-        return self.case(known, key, text, o, point)
+        return self.case(known, key, thing, o, point)
 
     def cases(self, record: Record):
         known, seen = view(record), set()
-        for key, text, o in self.meant(record):
+        for key, thing, o in self.boxes(record) if self.boxed >= 1 else self.meant(record):
             if o.id in seen:
                 continue
             seen.add(o.id)
             rng = fixed(record, self.name, o.id)
-            yield from {c.key: c for c in (self.case(known, key, text, o, anywhere(record, rng))
+            yield from {c.key: c for c in (self.case(known, key, thing, o, anywhere(record, rng))
                                            for _ in range(self.each))}.values()
 
     def meant(self, record: Record) -> list[tuple[str, str, Object]]:
@@ -74,11 +79,18 @@ class Segmentation(DrawnTask):
                  if p.refers and p.object in objects]
         return [each for each in found if each[2].shape]
 
-    def case(self, known: View, key: str, text: str, o: Object, point: Point) -> Case:
+    def boxes(self, record: Record) -> list[tuple[str, Box, Object]]:
+        """(key, box, object) for outlined things that no other shares its box with."""
+        return [(f"box:{o.id}", o.box, o) for o in view(record).pointed if o.shape]
+
+    def case(self, known: View, key: str, thing: str | Box, o: Object, point: Point) -> Case:
         on = bool(known.outlines.on(o, np.array([point.x]), np.array([point.y]))[0])
         truth = "yes" if on else "no"
-        return Case(f"{key}:{point.x:g},{point.y:g}", {"phrase": text, "region": point}, (truth,), truth,
-                    extra={"phrase": text, "object": o.id})
+        key = f"{key}:{point.x:g},{point.y:g}"
+        if isinstance(thing, Box):
+            return Case(key, {"thing": thing, "region": point}, (truth,), truth, "box", {"object": o.id})
+        return Case(key, {"phrase": thing, "region": point}, (truth,), truth,
+                    extra={"phrase": thing, "object": o.id})
 
 
 def anywhere(record: Record, rng: np.random.Generator) -> Point:
