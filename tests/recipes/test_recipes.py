@@ -87,9 +87,11 @@ def test_numbers_of_pink():
 
 
 @pytest.mark.parametrize("name, vision, bridge, language", [
-    ("pink", 393_216, 4_194_304, 2_097_152), ("pink-release", 400_568, 4_198_400, 2_228_480)])
+    ("pink", 393_216, 4_194_304, 2_097_152), ("pink-release", 400_568, 4_198_400, 2_228_480),
+    ("pink-llama2", 393_216, 4_194_304, 2_097_152), ("pink-plus", 393_216, 4_194_304, 2_097_152),
+    ("pink-finetuned", 393_216, 4_194_304, 2_097_152), ("pink-g", 1_277_952, 6_815_744, 2_097_152)])
 def test_trainable_parameters_of_pink(name, vision, bridge, language):
-    """§4.1, and the sizes of the released weights."""
+    """§4.1, and the sizes of the released weights; ViT-G: 48 layers x 2 x 1664 x 8, and 1664 x 4096."""
     made = recipe(name)
     counted = count(made.model, made.stages[1].tune)
     assert (counted["vision"].trainable, counted["bridge"].trainable, counted["language"].trainable) == (

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from loupe.errors import FileError
+from loupe.readers import reader
 from loupe.reproduce import data, experiment, log
 from loupe.reproduce.cell import Cell, needs, trained, wanted
 from loupe.reproduce.experiment import quick
-from loupe.reproduce.work import Places, run
+from loupe.reproduce.work import Places, _held, _reading, run
 
 PINK = experiment("pink")
 MEASURED = [row for row in PINK.rows if PINK.columns_of(row)]
@@ -93,8 +94,8 @@ def tiny(tmp_path_factory):
 
 def test_a_real_cell_begins_with_another_and_is_measured(tiny):
     short, places = tiny
-    with pytest.raises(FileError):
-        run(short, Cell("blind", 0), places)
+    with pytest.raises(FileError, match="needs another that is not there.*start-0"):
+        run(short, Cell("rscd", 0), places)
     run(short, Cell("start", 0), places)
     made = run(short, Cell("rscd", 0), places)
     assert made.facts["stages"]["rows"]["step"] == 2 and set(made.columns) == {"local", "grounding"}
@@ -102,32 +103,38 @@ def test_a_real_cell_begins_with_another_and_is_measured(tiny):
     assert log.finished(places.out, short, Cell("rscd", 0))
     folder = places.of(short, Cell("rscd", 0))
     assert not (folder / "run" / "checkpoints").exists()
-    begun = json.loads((folder / "run" / "recipe.json").read_text())
-    assert "start-0" in begun["weights"]
+    assert "start-0" in json.loads((folder / "run" / "recipe.json").read_text())["weights"]
     again = run(short, Cell("rscd", 0), places)
     assert again.columns == made.columns, "nothing is done twice"
 
 
 def test_pairs_are_written_and_read(tiny):
+    """A quarter of the pictures drawn are the pairs': w n / (w n + 1.25 x 10); without a pair there is no source."""
     short, places = tiny
-    for name in ("start", "rscd", "pairs", "o365-all", "o365"):
-        done = run(short, Cell(name, 1), places)
-        if name == "pairs":
-            assert done.facts["described"] > 0 and not done.columns
-        if name.startswith("o365"):
-            said = done.facts["pairs"]
-            assert (said["kept"] > 0) == (said["share"] > 0) and (name == "o365" or said["kept"] > 0)
-            sources = json.loads((places.of(short, Cell(name, 1)) / "run" / "recipe.json").read_text())
-            named = [s for s in sources["stages"][0]["mixture"]["sources"] if s["name"] == "objects365"]
-            assert len(named) == (said["kept"] > 0)
-            if named:  # a quarter of the pictures drawn: w x n / (w x n + 1.25 x 10)
-                drawn = named[0]["weight"] * said["pictures"]
-                assert drawn / (drawn + 1.25 * 10) == pytest.approx(0.25)
+    done = run(short, Cell("pairs", 0), places)
+    assert done.facts["described"] > 0 and not done.columns
+    for name in ("o365-all", "o365"):
+        row, where = short.row(name), data.roots(short, places.data)
+        recipe, said = _reading(short, Cell(name, 0), row.reads, short.recipe_of(row, 0), places, where)
+        named = [s for s in recipe.stages[0].mixture.sources if s.name == "objects365"]
+        assert len(named) == (said["kept"] > 0) == ("pairs" in where) and (said["kept"] or name == "o365")
+        if named:
+            assert len(reader("records")(where["pairs"], "train")) == said["pictures"]
+            drawn = named[0].weight * said["pictures"]
+            assert drawn / (drawn + 1.25 * 10) == pytest.approx(0.25)
+    assert done.facts["described"] >= said["kept"]
 
 
 def test_text_codec_goes_on_from_location_tokens(tiny):
     short, places = tiny
-    for name in ("start", "rscd", "text-adapter"):
-        run(short, Cell(name, 0), places)
+    run(short, Cell("text-adapter", 0), places)
     manifest = json.loads((places.model(short, Cell("text-adapter", 0)) / "manifest.json").read_text())
     assert manifest["codec"]["name"] == "pink" and manifest["spec"]["vision"]["checkpoint"] == "loupe/vision"
+
+
+def test_two_processes_do_not_share_a_cell(tiny):
+    short, places = tiny
+    folder = places.of(short, Cell("start", 5))
+    folder.mkdir(parents=True)
+    with _held(folder), pytest.raises(FileError, match="another process works on this cell"):
+        run(short, Cell("start", 5), places)

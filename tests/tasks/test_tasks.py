@@ -9,7 +9,7 @@ from loupe import world
 from loupe.errors import ConfigError
 from loupe.plain import from_plain, to_plain
 from loupe.record import Object, Phrase
-from loupe.regions import Box, Point
+from loupe.regions import Box, Point, contains
 from loupe.sample import Regions, Sample, assistant, user
 from loupe.tasks import TASKS, question, task
 from loupe.tasks.drawn import DrawnTask
@@ -155,6 +155,20 @@ def test_counting():
     assert "name:dog" not in asked("counting", kitchen(exhaustive=False))
     crowded = kitchen(objects=(*kitchen().objects, Object("x", PEOPLE, ("cup",), crowd=True)))
     assert not any("cup" in k for k in asked("counting", crowded)) and "name:man" in asked("counting", crowded)
+
+
+def test_counting_by_a_point():
+    """A place on the cup itself stands for its box, in evaluation and in training."""
+    found = asked("counting", form="point", kinds=("region",))
+    assert {k: s.extra["truth"] for k, s in found.items()} == {
+        "point:cup:c1": "2", "point:cup:c2": "2", "point:man:m": "1", "point:table:t": "1"}
+    point = found["point:cup:c2"].turns[0].parts[1].regions[0]
+    assert isinstance(point, Point) and contains(CUP_RIGHT, point)
+    assert found == asked("counting", form="point", kinds=("region",)), "the same place every time"
+    for s in drawn("counting", form="point", kinds=("region",)):
+        assert [type(p.regions[0]) for p in s.turns[0].parts if isinstance(p, Regions)] == [Point]
+    with pytest.raises(ConfigError, match="form of region"):
+        task("counting", form="mask")
 
 
 def test_counting_flattens_the_numbers():

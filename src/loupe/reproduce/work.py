@@ -21,7 +21,7 @@ from loupe.errors import FileError
 from loupe.evals.benchmark import Shelf
 from loupe.readers import reader
 from loupe.reproduce import data, log
-from loupe.reproduce.cell import Cell, asked, made
+from loupe.reproduce.cell import Cell, asked, made, needs
 from loupe.reproduce.experiment import Experiment, Pairs
 
 try:
@@ -58,6 +58,10 @@ class Places:
 def run(experiment: Experiment, cell: Cell, places: Places) -> log.Log:
     """Do what is left of a cell. Two processes do not work on the same one."""
     row, folder = experiment.row(cell.row), places.of(experiment, cell)
+    for need in needs(experiment, cell):
+        if not places.product(experiment, need).exists():
+            raise FileError("a cell needs another that is not there", got=f"no {need.name}", where=places.work,
+                            do=f"loupe reproduce does it first: --only {need.name}")
     folder.mkdir(parents=True, exist_ok=True)
     with _held(folder):
         where = log.path(places.out, experiment, cell)
