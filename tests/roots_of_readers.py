@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import judged_layouts
 import text_layouts
 from layouts import coco, instances, llava, picture, refer, visual_genome, write
 
@@ -48,4 +49,7 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "art": (text_layouts.art, "train", ["train_labels.json"]),
     "pointqa-looktwice": (lambda root: text_layouts.looktwice(root / "pointqa"), "test",
                           ["looktwiceqa_test_imgs.json", "looktwiceqa_dataset.json"]),
-    "vizwiz-grounding": (text_layouts.vizwiz, "val", ["val_grounding.json"])}
+    "vizwiz-grounding": (text_layouts.vizwiz, "val", ["val_grounding.json"]),
+    "pope": (judged_layouts.pope, "random", ["coco_pope_random.json"]),
+    "mmbench": (judged_layouts.mmbench, "dev_en", ["MMBench_DEV_EN.tsv"]),
+    "mm-vet": (judged_layouts.mm_vet, "", ["mm-vet.json"])}

@@ -59,6 +59,8 @@ class Question:
     region: Region | None = None
     point: Point | None = None
     kind: str = ""  # which wording of one question, where a file has several: "object", "super", "general"
+    options: tuple[str, ...] = ()  # answers to choose from, in the file's order
+    topics: tuple[str, ...] = ()  # what it is about or asks for, as the file sorts it
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loupe.errors import ImageError
+from loupe.evals.encoders import SAID, alike
 from loupe.evals.metrics import measure
 from loupe.evals.page import (
     Html,
@@ -105,8 +106,11 @@ def score_lines(results: Sequence, models: Sequence[str]) -> list[Score]:
 
 
 def case_of(prediction: Prediction, metric: str, roots: Roots = None) -> Case:
-    judged = measure(metric, [prediction])
-    right = (judged["all and only"] if metric == "boxes" else judged.main.value) >= 0.5
+    if metric == "classes":  # a single answer is judged by its words
+        right = alike(prediction.answer.text, prediction.texts[0]) >= SAID if prediction.texts else None
+    else:
+        judged = measure(metric, [prediction])
+        right = (judged["all and only"] if metric == "boxes" else judged.main.value) >= 0.5
     truth = prediction.regions or ("none" if metric == "boxes" else ", ".join(prediction.texts[:3])) or None
     return Case(prediction.pictures(roots)[0], prediction.question, prediction.answer, truth, right)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -30,6 +31,7 @@ class Result:
     of: int
     path: Path | None = None
     balance: str = ""  # the key of the questions' extra by which they are scored apart, too
+    scoring: dict = field(default_factory=dict)  # options of the metric
 
     @property
     def count(self) -> int:
@@ -38,7 +40,7 @@ class Result:
     @property
     def kinds(self) -> dict[str, Scores]:
         """Scores of each kind of question, where there are kinds."""
-        return by_kind(self.metric, self.predictions, self.balance) if self.balance else {}
+        return by_kind(self.metric, self.predictions, self.balance, self.scoring) if self.balance else {}
 
     def __getitem__(self, figure: str) -> float:
         return self.scores[figure]
@@ -51,12 +53,12 @@ class Result:
 
 def evaluate(predictor: Predictor, benchmark: str | Benchmark | Questions, root: Roots = None,
              out: str | os.PathLike | None = None, *, count: int | str | None = None, limit: int | None = None,
-             progress: bool = True) -> Result:
+             progress: bool = True, scoring: Mapping | None = None) -> Result:
     """Answers every question once, in order, and scores the answers.
 
     out: folder for <benchmark>.jsonl, or the file itself; a file of the same model and questions is gone on with.
     limit: so many of the questions, a random choice that is always the same (a later run without it goes on).
-    count: see `open_questions`.
+    count: see `open_questions`. scoring: options of the metric (encoder=, rank= of "classes"; verdicts= of "judged").
     """
     questions = benchmark if isinstance(benchmark, Questions) else open_questions(
         benchmark, root, count, most=limit)
@@ -74,18 +76,19 @@ def evaluate(predictor: Predictor, benchmark: str | Benchmark | Questions, root:
                 bar.update()
         else:
             predictions = _written(predictor, questions, samples, root, path, bar)
-    metric = questions.benchmark.metric
-    return Result(name, predictor.name, metric, measure(metric, predictions), tuple(predictions), len(questions), path,
-                  questions.benchmark.balance)
+    metric, options = questions.benchmark.metric, {**questions.benchmark.scoring, **(scoring or {})}
+    return Result(name, predictor.name, metric, measure(metric, predictions, options), tuple(predictions),
+                  len(questions), path, questions.benchmark.balance, options)
 
 
-def rescore(path: str | os.PathLike) -> Result:
-    """Scores of a file of predictions, from the file alone."""
+def rescore(path: str | os.PathLike, scoring: Mapping | None = None) -> Result:
+    """Scores of a file of predictions, from the file alone. scoring: see `evaluate`."""
     header, predictions = read(path)
     what = header["benchmark"]
+    options = {**what.get("scoring", {}), **(scoring or {})}
     return Result(what["name"], header["model"].get("name", "model"), what["metric"],
-                  measure(what["metric"], predictions), tuple(predictions), header.get("count", len(predictions)),
-                  Path(path), what.get("balance", ""))
+                  measure(what["metric"], predictions, options), tuple(predictions),
+                  header.get("count", len(predictions)), Path(path), what.get("balance", ""), options)
 
 
 def identity(predictor: Predictor) -> dict:

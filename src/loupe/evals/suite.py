@@ -8,9 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loupe.evals.chatspot import SUITES as CHATSPOT
 from loupe.evals.metrics import Figure, Scores
-from loupe.evals.miniature import GOALS, SUITES, Goal
+from loupe.evals.miniature import GOALS, Goal
+from loupe.evals.miniature import SUITES as MINIATURES
 from loupe.evals.table import aligned, cell
+
+SUITES = {**MINIATURES, **CHATSPOT}
 
 
 @dataclass(frozen=True)

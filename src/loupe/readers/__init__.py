@@ -25,6 +25,9 @@ READERS = {
     "art": "loupe.readers.text_regions:Art",
     "pointqa-looktwice": "loupe.readers.pointqa:LookTwice",
     "vizwiz-grounding": "loupe.readers.vizwiz_grounding:VizWizGrounding",
+    "pope": "loupe.readers.pope:Pope",
+    "mmbench": "loupe.readers.mmbench:MMBench",
+    "mm-vet": "loupe.readers.mm_vet:MMVet",
     "records": "loupe.readers.records:Records",
     "pictures": "loupe.readers.folder:Folder",
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 
 from loupe.errors import unknown_name
 from loupe.evals.metrics.figures import Figure, Scores
@@ -18,6 +19,11 @@ METRICS = {
     "descriptions": "loupe.evals.metrics.looks:described",
     "relations": "loupe.evals.metrics.looks:predicates",
     "captions": "loupe.evals.metrics.looks:captions",
+    "classes": "loupe.evals.metrics.classes:score",
+    "contains": "loupe.evals.metrics.contains:score",
+    "yes-no": "loupe.evals.metrics.yes_no:score",
+    "circular": "loupe.evals.metrics.circular:score",
+    "judged": "loupe.evals.metrics.judged:score",
     "masks": "loupe.evals.metrics.dense:masks",
     "colours": "loupe.evals.metrics.dense:colours",
 }
@@ -25,17 +31,19 @@ METRICS = {
 __all__ = ["METRICS", "Figure", "Scores", "by_kind", "measure"]
 
 
-def measure(metric: str, predictions: Sequence) -> Scores:
-    """The named metric over predictions."""
+def measure(metric: str, predictions: Sequence, options: Mapping | None = None) -> Scores:
+    """The named metric over predictions. options: of the metric, those it does not know left out."""
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
     module, name = METRICS[metric].split(":")
-    return getattr(import_module(module), name)(predictions)
+    score = getattr(import_module(module), name)
+    known = signature(score).parameters
+    return score(predictions, **{name: value for name, value in (options or {}).items() if name in known})
 
 
-def by_kind(metric: str, predictions: Sequence, key: str) -> dict[str, Scores]:
+def by_kind(metric: str, predictions: Sequence, key: str, options: Mapping | None = None) -> dict[str, Scores]:
     """The metric over the predictions of each kind: `key` of their extra, or "truth" for the true text."""
     kinds: dict[str, list] = {}
     for p in predictions:
         kinds.setdefault(str(p.truth if key == "truth" else p.extra.get(key, "")), []).append(p)
-    return {kind: measure(metric, kinds[kind]) for kind in sorted(kinds)}
+    return {kind: measure(metric, kinds[kind], options) for kind in sorted(kinds)}

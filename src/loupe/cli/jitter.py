@@ -1,0 +1,60 @@
+"""`loupe evaluate ... --jitter`: the same questions asked by a sloppy hand, as curves, a table and a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from loupe.errors import ConfigError
+
+
+def amounts_of(text: str) -> tuple[float, ...]:
+    """"0.1,0.2" -> (0, 0.1, 0.2): without noise, too."""
+    try:
+        given = [float(part) for part in text.split(",")]
+    except ValueError:
+        given = [-1.0]
+    if not all(0 <= a <= 1 for a in given):
+        raise ConfigError("no amounts of noise", got=text, expected="0.1,0.2,0.3 (shares of the box)", where="--jitter")
+    return tuple(sorted({0.0, *given}))
+
+
+def jitter(args: argparse.Namespace, named: Sequence[str], roots, out: Path, predictor, scoring: dict) -> None:
+    """Answers go on after a stop, a file for each amount and seed; baselines are not asked."""
+    from loupe.evals import benchmark, evaluate, open_questions
+    from loupe.evals.benchmark import Shelf
+    from loupe.evals.jitter import curves, lines, noisy
+    from loupe.evals.suite import scores_of, write_scores
+    from loupe.evals.table import aligned
+
+    amounts, shelf, results = amounts_of(args.jitter), Shelf(), []
+    for name in named:
+        for amount in amounts:
+            for seed in range(args.jitter_seeds if amount else 1):
+                what = noisy(benchmark(name), amount, seed)
+                questions = open_questions(what, roots, "any", shelf=shelf, most=args.limit)
+                results.append(evaluate(predictor, questions, roots, out / "jitter", limit=args.limit, scoring=scoring))
+    found = curves(results, ("accuracy", "AP"))
+    print(aligned(lines(found)))
+    write_scores(scores_of(results, {"model": predictor.name}), out / "jitter.json")
+    page = _page(found, predictor.name, out)
+    plain = {name: [{"noise": s.amount, "mean": s.mean, "spread": s.spread, "values": s.values, "N": s.count}
+                    for s in spots] for name, spots in found.items()}
+    (out / "jitter.curves.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    print(f"curves in {page}, every figure in {out / 'jitter.json'}, answers in {out / 'jitter'}")
+
+
+def _page(found: dict, name: str, out: Path) -> Path:
+    from loupe.evals import page
+    from loupe.evals.jitter import lines
+
+    names, head, *rows = list(found), *lines(found)
+    series = {n: [(s.amount, s.mean) for s in found[n]] for n in names}
+    charts = [page.chart({n.removeprefix("mini-"): series[n] for n in names[k:k + 2]}, "noise, share of the box",
+                         "score") for k in range(0, len(names), 2)]
+    note = ("Each edge moves by U(-s, s) times the box's width or height, clipped to the picture; a point by as much "
+            "of the box it stands for. Mean over seeds; the same draws serve every s.")
+    return page.write_page(page.page(f"{name}: a sloppy hand", page.section("Curves", *charts, note=note),
+                                     page.section("Table", page.table(rows, head))), out / "jitter.html")
