@@ -67,7 +67,7 @@ async function decoded(url: string): Promise<HTMLImageElement | null> {
 export async function openSample(name: string, url: string): Promise<void> {
   try {
     const blob = await bytes(url);
-    await openFiles([new File([blob], `${name}.${blob.type.split("/")[1] ?? "png"}`, { type: blob.type })]);
+    await openFiles([new File([blob], name.includes(".") ? name : `${name}.${blob.type.split("/")[1] ?? "png"}`, { type: blob.type })]);
   } catch (error) {
     notify(error instanceof Error ? error.message : String(error));
   }

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { XY } from "../shapes.ts";
 import { opening, openFiles } from "../opening.ts";
-import { picture, pictures, shown, tool } from "../state.ts";
+import { lit, picture, pictures, shown, tool } from "../state.ts";
 import { closePolygon, corners, move, pointer, press, release, wheel } from "../stage/hand.ts";
 import { mount } from "../stage/canvas.ts";
 import { view } from "../stage/view.ts";
@@ -67,7 +67,7 @@ export function Stage(): JSX.Element {
         event.currentTarget.classList.remove("over");
         void openFiles(event.dataTransfer?.files ?? []);
       }}>
-      <div class="canvas" ref={canvas} data-tool={tool.value} data-view={now && `${view.value.scale} ${view.value.x} ${view.value.y}`} tabIndex={now ? 0 : -1} role="application"
+      <div class="canvas" ref={canvas} data-tool={tool.value} data-lit={lit.value.map((r) => r.number).join(" ")} data-view={now && `${view.value.scale} ${view.value.x} ${view.value.y}`} tabIndex={now ? 0 : -1} role="application"
         aria-roledescription="drawing area"
         aria-label={now ? `${now.name}, ${now.width} by ${now.height} pixels. Choose a tool with P, B, G or M, move with the arrow keys, press Enter to draw. Question mark lists all keys.` : "No picture yet"}
         onKeyDown={(event) => {

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Part, Turn } from "../state.ts";
+import type { Part, Problem, Turn } from "../state.ts";
 import { busy, notify, picture, pictures, show, turns } from "../state.ts";
 import { again, correct, plainly } from "../talk.ts";
 import { Chip } from "./Chip.tsx";
@@ -83,14 +83,27 @@ function Answer({ turn }: { turn: Turn }): JSX.Element {
       {turn.status === "done" && !turn.parts.length && !turn.absent && <p class="note">The model said nothing.</p>}
       {turn.status === "stopped" && <p class="note">Stopped.</p>}
       {turn.failure && <p class="note bad" role="alert"><Icon name="warn" size={16} /><span>{turn.failure}</span></p>}
-      {!!turn.problems?.length && (
-        <details class="note">
-          <summary><Icon name="warn" size={15} />{turn.problems.length === 1 ? "One part of the answer" : `${turn.problems.length} parts of the answer`} could not be read as a region</summary>
-          <ul>{turn.problems.map((p, k) => <li key={k}>{p.message || p.kind}</li>)}</ul>
-        </details>
-      )}
+      <Problems list={turn.problems ?? []} />
       {!streaming && !editing.value && <Deeds turn={turn} edit={() => (editing.value = true)} />}
     </article>
+  );
+}
+
+/** What could not be read as a region, and what the model was told otherwise than it was drawn. */
+function Problems({ list }: { list: Problem[] }): JSX.Element {
+  const changed = list.filter((p) => p.kind === "changed");
+  const unread = list.filter((p) => p.kind !== "changed");
+  const some = unread.length === 1 ? "One part of the answer" : `${unread.length} parts of the answer`;
+  return (
+    <>
+      {changed.map((p, k) => <p class="note" key={k}>{p.message}</p>)}
+      {unread.length > 0 && (
+        <details class="note">
+          <summary><Icon name="warn" size={15} />{some} could not be read as a region</summary>
+          <ul>{unread.map((p, k) => <li key={k}>{p.message || p.kind}</li>)}</ul>
+        </details>
+      )}
+    </>
   );
 }
 

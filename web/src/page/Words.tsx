@@ -93,7 +93,7 @@ export function Words({ pen, label, hint, onSend, onCancel, onInput }: Props): J
   const put = (region: Region, space = true) => {
     const target = box.current!;
     kept.current.set(region.id, region);
-    const range = caret.current && target.contains(caret.current.startContainer) ? caret.current : atEnd(target);
+    const range = chosenIn(target) ?? (caret.current && target.contains(caret.current.startContainer) ? caret.current : atEnd(target));
     range.deleteContents();
     const chip = chipOf(region);
     range.insertNode(chip);
@@ -129,8 +129,7 @@ export function Words({ pen, label, hint, onSend, onCancel, onInput }: Props): J
 
   useEffect(() => {
     const remember = () => {
-      const chosen = getSelection();
-      if (chosen?.rangeCount && box.current?.contains(chosen.anchorNode)) caret.current = chosen.getRangeAt(0).cloneRange();
+      caret.current = (box.current && chosenIn(box.current)) ?? caret.current;
     };
     document.addEventListener("selectionchange", remember);
     return () => document.removeEventListener("selectionchange", remember);
@@ -175,6 +174,12 @@ function mention(box: HTMLElement, put: (region: Region, space: boolean) => void
   range.deleteContents();
   select(range);
   put(region, false);
+}
+
+/** Where the caret is now, if it is in the box; its last place is remembered for when it is elsewhere. */
+function chosenIn(box: HTMLElement): Range | null {
+  const chosen = getSelection();
+  return chosen?.rangeCount && box.contains(chosen.anchorNode) ? chosen.getRangeAt(0).cloneRange() : null;
 }
 
 function atEnd(box: HTMLElement): Range {

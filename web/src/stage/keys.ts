@@ -121,13 +121,21 @@ function nudge(id: string, [dx, dy]: XY, grow: boolean): void {
 
 function walk([dx, dy]: XY): void {
   const { width, height } = picture.value!;
-  const middle = toPicture([room.value.width / 2, room.value.height / 2]);
-  const from = cursor.value ?? [clamp(middle[0], 0, width), clamp(middle[1], 0, height)];
-  const to: XY = cursor.value ? [clamp(from[0] + dx, 0, width), clamp(from[1] + dy, 0, height)] : from as XY;
+  const [x, y] = cursor.value ?? beginning();
+  const to: XY = cursor.value ? [clamp(x + dx, 0, width), clamp(y + dy, 0, height)] : [x, y];
   cursor.value = to;
   reveal([to[0], to[1], to[0], to[1]]);
   if (pressed) move(toScreen(to), KEY_HAND, "key");
   news.value = `${Math.round(to[0])}, ${Math.round(to[1])}`;
+}
+
+/** The middle of the picture; of what is seen of it where that is out of sight. */
+function beginning(): XY {
+  const { width, height } = picture.value!;
+  const [x, y] = toScreen([width / 2, height / 2]);
+  if (x > 0 && y > 0 && x < room.value.width && y < room.value.height) return [width / 2, height / 2];
+  const middle = toPicture([room.value.width / 2, room.value.height / 2]);
+  return [clamp(middle[0], 0, width), clamp(middle[1], 0, height)];
 }
 
 /** Enter or space at the cursor: a point, a corner, or the brush down and up. */
