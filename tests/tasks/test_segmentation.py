@@ -1,9 +1,11 @@
 """Places on and off the thing meant."""
 
 import numpy as np
+import pytest
 
+from loupe.errors import ConfigError
 from loupe.record import Object, Phrase
-from loupe.regions import Box, Polygon
+from loupe.regions import Box, Point, Polygon, contains
 from loupe.sample import Regions, user
 from loupe.tasks import task
 from tests.handmade import kitchen
@@ -56,3 +58,18 @@ def test_evaluation_asks_anywhere_once_an_object(pictures):
     every = task("segmentation", each=5).every(pictures[0])
     things = {s.extra["object"] for s in every}
     assert len(every) == 5 * len(things) and every == task("segmentation", each=5).every(pictures[0])
+
+
+def test_a_thing_may_be_meant_by_its_box(pictures):
+    """Box and place are those of one thing; most places lie in the box; the answer is that of the outline."""
+    held = n = 0
+    for seed, record in enumerate(pictures):
+        s = task("segmentation", boxed=1.0, anywhere=1.0, inside=0.0, near=0.0)(record, np.random.default_rng(seed))
+        given = {type(r): r for part in s.turns[0].parts if isinstance(part, Regions) for r in part.regions}
+        o = next(o for o in record.objects if o.id == s.extra["object"])
+        at = given[Point]
+        assert given[Box] == o.box and answer(s) == ("yes" if o.shape.array()[int(at.y), int(at.x)] else "no",)
+        held, n = held + contains(o.box, at), n + 1
+    assert 0.5 < held / n
+    with pytest.raises(ConfigError, match="boxed"):
+        task("segmentation", boxed=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from loupe.tasks.grounding import check_phrases, needs, phrases
 from loupe.tasks.view import View, view
 
 TRIES = 12  # places tried for one on the object or near its edge
+IN_BOX = 0.75  # share of the places drawn anywhere that lie in the box a question gives
 NEAR = 0.04  # spread around the edge, share of the longer side
 
 
@@ -55,7 +57,7 @@ class Segmentation(DrawnTask):
         key, thing, o = chosen
         known, draw = view(record), rng.random() * (self.anywhere + self.inside + self.near)
         if draw < self.anywhere:
-            point = anywhere(record, rng)
+            point = within(record, o.box, rng) if boxed and rng.random() < IN_BOX else anywhere(record, rng)
         elif draw < self.anywhere + self.inside:
             point = known.outlines.point(o, rng) or anywhere(record, rng)
         else:
@@ -97,6 +99,13 @@ def anywhere(record: Record, rng: np.random.Generator) -> Point:
     """A pixel's centre, each as likely."""
     x, y = rng.integers(0, (record.width, record.height))
     return Point(int(x) + 0.5, int(y) + 0.5)
+
+
+def within(record: Record, box: Box, rng: np.random.Generator) -> Point:
+    """A pixel's centre in the box, each as likely."""
+    x, y = (int(rng.integers(int(low), max(int(low) + 1, min(math.ceil(high), side))))
+            for low, high, side in ((box.x1, box.x2, record.width), (box.y1, box.y2, record.height)))
+    return Point(x + 0.5, y + 0.5)
 
 
 def beside(known: View, o: Object, rng: np.random.Generator) -> Point:
