@@ -70,6 +70,6 @@ def test_a_thing_may_be_meant_by_its_box(pictures):
         at = given[Point]
         assert given[Box] == o.box and answer(s) == ("yes" if o.shape.array()[int(at.y), int(at.x)] else "no",)
         held, n = held + contains(o.box, at), n + 1
-    assert 0.5 < held / n
+    assert held / n > 0.5
     with pytest.raises(ConfigError, match="boxed"):
         task("segmentation", boxed=2)
