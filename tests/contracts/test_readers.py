@@ -1,59 +1,29 @@
-"""What holds of every reader in READERS: a new one joins by a line in ROOTS."""
+"""What holds of every reader in READERS: a new one joins by a line in tests/roots_of_readers.py."""
 
 import hashlib
 import json
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
-from layouts import coco, instances, llava, picture, refer, visual_genome, write
+from roots_of_readers import ROOTS
 
-from loupe import world
 from loupe.errors import ConfigError, FileError
 from loupe.image import Image
 from loupe.readers import READERS, reader
 from loupe.record import Record
-from loupe.writers.records import write_records
 
 
-def objects365(root):
-    write(root / "zhiyuan_objv2_train.json", instances(pattern="images/v1/patch1/objects365_v1_{:08d}.jpg"))
-    for k in (1, 2, 3):
-        picture(root / f"images/v1/patch1/objects365_v1_{k:08d}.jpg")
-    return root
-
-
-def refer_json(root):
-    entry = {"img_id": "COCO_train2014_000000000001_4", "bbox": [2, 3, 10, 8], "height": 30, "width": 40}
-    write(root / "refcoco_val.json", [entry | {"sents": t} for t in ("left cup", "the cup")])
-    picture(root / "images/train2017/000000000001.jpg")
-    return root
-
-
-def records(root):
-    made = [replace(r, source="records", split="val") for r in world.records(3, 0, "val", world="mini")]
-    write_records(made, root, "val")
-    return root
-
-
-ROOTS = {  # name -> (make a folder, split, its annotation files)
-    "coco": (coco, "val2017", ["annotations/instances_val2017.json", "annotations/captions_val2017.json"]),
-    "coco-captions": (coco, "val2017", ["annotations/captions_val2017.json"]),
-    "objects365": (objects365, "train", ["zhiyuan_objv2_train.json"]),
-    "refer": (lambda root: refer(root / "refer"), "val", ["refcoco/refs(unc).p", "refcoco/instances.json"]),
-    "refer-json": (refer_json, "val", ["refcoco_val.json"]),
-    "visual-genome": (visual_genome, "", ["image_data.json", "objects.json", "relationships.json"]),
-    "records": (records, "val", ["val.jsonl"]),
-    "llava": (llava, "", ["chat.json"]), "llava-captions": (llava, "", ["chat.json"])}
-
-
-@pytest.fixture(params=sorted(READERS))
+@pytest.fixture(params=sorted(set(READERS) - {"pictures"}))  # which has no annotation files: test_folder.py
 def made(request, tmp_path):
     assert request.param in ROOTS, "give the new reader a folder in ROOTS"
     make, split, files = ROOTS[request.param]
     return request.param, make(tmp_path / "data"), split, files
+
+
+def pictures_below(folder):
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in (".jpg", ".png")]
 
 
 def test_a_sequence_of_records_the_same_every_time(made):
@@ -80,10 +50,13 @@ def test_records_are_whole(made):
         assert isinstance(record, Record) and isinstance(record.image, Image) and isinstance(record.id, str)
         assert record.source == name and record.split == split and hash(record.image)
         assert record.image.size == (record.width, record.height)
-        assert record.objects or record.phrases or record.captions or record.dialogues or record.exhaustive
+        assert (record.objects or record.phrases or record.captions or record.dialogues or record.questions
+                or record.words or record.exhaustive)
         ids = record.object_by_id()
         assert len(ids) == len(record.objects)
-        for region in [o.box for o in record.objects] + [p.region for p in record.phrases]:
+        regions = [w.region for w in record.words] + [q.region for q in record.questions if q.region is not None]
+        regions += [region for d in record.dialogues for _, region in d.regions]
+        for region in [o.box for o in record.objects] + [p.region for p in record.phrases] + regions:
             box = region.box
             assert 0 <= box.x1 < box.x2 <= record.width and 0 <= box.y1 < box.y2 <= record.height
         assert all(r.subject in ids and r.object in ids and r.subject != r.object for r in record.relations)
@@ -125,22 +98,22 @@ def test_a_file_without_entries_gives_no_records(made):
         (root / files[0]).write_bytes(b"\x80\x02].")  # an empty list
     for file in files:
         path = root / file
-        if path.suffix == ".jsonl":
+        if name == "records":
             path.write_text("\n")
-        if path.suffix == ".json":
-            data = json.loads(path.read_text())
-            path.write_text(json.dumps({k: [] for k in data} if isinstance(data, dict) else []))
+        elif name != "refer" or path.suffix == ".json":
+            data, nothing = json.loads(path.read_text()), {} if name == "coco-text" else []
+            path.write_text(json.dumps({k: nothing for k in data} if isinstance(data, dict) else []))
     records = reader(name)(root, split)
     assert len(records) == 0 and list(records) == [] and not records.problems
 
 
 def test_no_pictures_at_all_is_an_error_that_says_where_it_looked(made, tmp_path):
     name, root, split, _ = made
-    for path in tmp_path.rglob("*.jpg"):
+    for path in pictures_below(tmp_path):
         path.unlink()
     with pytest.raises(FileError, match="none of the .* pictures was found.*--root or images="):
         reader(name)(root, split)
-    if not name.startswith("llava"):  # its sizes come from the pictures
+    if reader(name).sized:  # the others' sizes come from the pictures
         kept = reader(name)(root, split, missing="keep")
         assert len(list(kept)) == len(kept) > 0
     with pytest.raises(ConfigError, match="'drop', 'raise' or 'keep'"):
@@ -152,7 +125,7 @@ def test_pictures_may_lie_anywhere(made, tmp_path):
     here = [r.id for r in reader(name)(root, split)]
     elsewhere = tmp_path / "far" / "away"
     elsewhere.mkdir(parents=True)
-    for path in list(tmp_path.rglob("*.jpg")):
+    for path in pictures_below(tmp_path):
         path.rename(elsewhere / path.name)
     assert [r.id for r in reader(name)(root, split, images=str(elsewhere))] == here
     assert len(reader(name)(root, split, images=[elsewhere, root])) == len(here)

@@ -16,7 +16,7 @@ from loupe.tasks import task
 EACH = 24  # damaged copies of every annotation file
 VALUES = (None, 17, -1, 2.5, "x", [[]], {"a": 1}, True, float("nan"), float("inf"), 10**30, [None, 3], "../../../etc/x",
           "", "/etc/passwd", "[1]", "\ud800")
-KEYED = {"ocr-vqa": 1, "art": 1, "pointqa-looktwice": 1, "vizwiz-grounding": 1, "coco-text": 2}  # names above are ids
+KEYED = {"ocr-vqa": 1, "art": 1, "pointqa-looktwice": 1, "vizwiz-grounding": 1, "mm-vet": 1, "coco-text": 2}  # names above are ids
 TASKS = [task(name, **options) for name, options in (
     ("region", {}), ("reading", {"forms": ("point", "box", "polygon")}), ("question", {"style": "short"}),
     ("region-question", {}), ("dialogue", {"forms": ("point", "box")}), ("caption", {}), ("description", {}),
@@ -79,10 +79,15 @@ def loaded(path):
     if path.suffix == ".p":
         return pickle.loads(path.read_bytes()), lambda value: pickle.dumps(value, 2)
     text = path.read_text("utf-8")
-    if path.name == "val.jsonl":
+    if path.suffix == ".tsv":
+        return [line.split("\t") for line in text.splitlines()], lambda value: "".join(
+            "\t".join(map(str, line if isinstance(line, list) else [line])) + "\n" for line in value).encode(
+                "utf-8", "replace")
+    try:
+        return json.loads(text), lambda value: json.dumps(value).encode()
+    except json.JSONDecodeError:  # a value a line
         return [json.loads(line) for line in text.splitlines()], lambda value: "".join(
             json.dumps(line) + "\n" for line in value).encode()
-    return json.loads(text), lambda value: json.dumps(value).encode()
 
 
 @pytest.mark.parametrize("name", sorted(ROOTS))

@@ -19,7 +19,7 @@ def test_files_are_joined_by_id_not_by_position(tmp_path):
     assert [(o.id, o.names) for o in one.objects] == [("11", ("cup",)), ("12", ("table",)), ("13", ("lamp",))]
     assert one.objects[1].box == Box(0, 10, 40, 30)  # clipped
     assert one.relations == (Relation("11", "on", "12"), Relation("12", "under", "13"))
-    assert one.extra == {"coco_id": 77} and two.extra == {} and not one.exhaustive
+    assert one.extra == {"vg_id": 1, "coco_id": 77} and two.extra == {"vg_id": 2} and not one.exhaustive
     assert one.image.path == tmp_path / "VG_100K_2/1.jpg"
     assert records.problems == Counter({"box clipped to its picture": 1, "relation given twice": 1,
                                         "object added from a relation": 1})

@@ -6,6 +6,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ class Entries(Reader):
 
     layout = ""  # how the file should look, for messages
     arrays: tuple[str, ...] = ()
+    listed = False  # every member of the file is a list of entries
+    usual_split = ""
 
     def __init__(self, root, split: str = "", *, file=None, images=None, missing: str = "drop"):
-        super().__init__(root, split, images=images, missing=missing)
+        super().__init__(root, split or self.usual_split, images=images, missing=missing)
         self.path = self._file(file)
         self._gather(self.path)
         self._ready(len(self._order))
@@ -41,6 +44,9 @@ class Entries(Reader):
         self._pictures: list[str] = []
         for piece in source:
             if not self._is_entry(piece, source.top):
+                continue
+            if self.listed and source.keys.get(piece.key) != "array":
+                self._odd(piece)
                 continue
             name = self._picture(piece)
             used += name is not None
@@ -76,7 +82,7 @@ class Entries(Reader):
         if self.arrays and source.top == "object" and not any(source.keys.get(k) == "array" for k in self.arrays):
             raise FileError("annotation file is of another layout", got=there, expected=self.layout, where=path,
                             do="check that this is the file meant")
-        if not self.arrays and source.top == "array":
+        if not self.arrays and source.top == "array" and isinstance(source, Stream):
             raise FileError("annotation file is of another layout", got=there, expected=self.layout, where=path,
                             do="check that this is the file meant")
         strange = [reason for reason in self.problems if reason in self.STRANGE]
@@ -180,5 +186,5 @@ def distinct(questions: Iterable[Question]) -> tuple[Question, ...]:
     out: dict[str, Question] = {}
     for k, q in enumerate(questions):
         key = q.id if q.id and q.id not in out else f"{q.id}#{k}" if q.id else str(k)
-        out[key] = q if key == q.id else Question(q.text, q.answers, key, q.region, q.point, q.kind)
+        out[key] = replace(q, id=key)
     return tuple(out.values())

@@ -24,6 +24,7 @@ class LookTwice(Entries):
     """
 
     source = "pointqa-looktwice"
+    listed = True
     sized = False
     layout = '{picture: [{"obj_question", "general_question", "ans", "point", "bbox"}, ...]}'
 

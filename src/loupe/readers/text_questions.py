@@ -78,26 +78,25 @@ class StVqa(Questions):
     """
 
     source = "st-vqa"
+    usual_split = "train"
     picture_key = "file_path"
 
     def _usual_files(self) -> list[Path]:
-        self.split = self.split or "train"
         return [self.root / f"{self.split}_task_{task}.json" for task in (3, 2, 1)]
 
     def _folders(self) -> list[Path]:
-        split = self.split or "train"
-        return [self.root / place for place in (split, f"{split}_imgs", f"images/{split}", f"Images/{split}", "images",
-                                                "Images", "")]
+        return [self.root / place for place in (
+            self.split, f"{self.split}_imgs", f"images/{self.split}", f"Images/{self.split}", "images", "Images", "")]
 
 
 class DocVqa(Questions):
     """`DocVqa(root, "train")` reads train_v1.0_withQT.json or train_v1.0.json; `file=` takes JSON lines too."""
 
     source = "docvqa"
+    usual_split = "train"
     id_keys = ("questionId", "question_id")
 
     def _usual_files(self) -> list[Path]:
-        self.split = self.split or "train"
         names = [f"{self.split}_v1.0_withQT.json", f"{self.split}_v1.0.json"]
         return [self.root / place / name for name in names for place in ("", self.split, "spdocvqa_qas")]
 
@@ -109,11 +108,11 @@ class TextVqa(Questions):
     """`TextVqa(root, "train")` reads TextVQA_0.5.1_train.json; pictures in train_images/ (train and val)."""
 
     source = "textvqa"
+    usual_split = "train"
     licence = "annotations CC BY 4.0"
     picture_key = "image_id"
 
     def _usual_files(self) -> list[Path]:
-        self.split = self.split or "train"
         return [self.root / f"TextVQA_{version}_{self.split}.json" for version in ("0.5.1", "0.5")]
 
     def _folders(self) -> list[Path]:

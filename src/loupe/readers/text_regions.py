@@ -102,16 +102,17 @@ class Art(Entries):
     """`Art(root)` reads train_labels.json: {"gt_0": [{"transcription", "points", "language", "illegibility"}]}."""
 
     source = "art"
+    usual_split = "train"
+    listed = True
     sized = False
     layout = '{"gt_0": [{"transcription", "points", "language", "illegibility"}, ...], ...}'
 
     def _usual_files(self) -> list[Path]:
-        self.split = self.split or "train"
         return [self.root / f"{self.split}_labels.json"]
 
     def _folders(self) -> list[Path]:
-        split = self.split or "train"
-        return [self.root / place for place in (f"{split}_images/{split}_images", f"{split}_images", "images", "")]
+        return [self.root / place for place in (
+            f"{self.split}_images/{self.split}_images", f"{self.split}_images", "images", "")]
 
     def _picture(self, piece: Piece) -> str | None:
         if not isinstance(piece.value, dict):

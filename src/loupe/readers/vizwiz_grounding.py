@@ -21,12 +21,12 @@ class VizWizGrounding(Entries):
     """
 
     source = "vizwiz-grounding"
+    usual_split = "val"
     licence = "CC BY 4.0"
     evaluation_only = True
     layout = '{file name: {"question", "answers", "answer_grounding", "height", "width"}}'
 
     def _usual_files(self) -> list[Path]:
-        self.split = self.split or "val"
         return [folder / f"{self.split}_grounding.json" for folder in (self.root, self.root / "annotations")]
 
     def _folders(self) -> list[Path]:

@@ -98,7 +98,8 @@ class Conversation(DrawnTask):
         end = rounds[-1]
         key = "/".join(f"{each.kind}.{each.key}" for each in rounds)
         return Sample((record.image,), tuple(turns if rng is not None else turns[:-1]), self.name,
-                      identity(record, self.name, key), record.id, {"truth": end.truth, "kind": end.kind})
+                      identity(record, self.name, key), record.id,
+                      {"truth": end.truth, "kind": end.kind, **({"style": self.style} if self.style else {})})
 
     def talk(self, record: Record, rng: np.random.Generator) -> list[Round] | None:
         """A few tries at a conversation of the wanted length that ends as wanted."""
