@@ -33,7 +33,8 @@ BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
 BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
 BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]
 BELOW["serving"] = BELOW["recipes"]
-BELOW["cli"] = {"serving", "probe", "reproduce", "recipes", "miniature", "bootstrapping", "regionchat"} | BELOW["recipes"]
+BELOW["cli"] = BELOW["recipes"] | {"serving", "probe", "reproduce", "recipes", "miniature", "bootstrapping",
+                                   "regionchat"}
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
 TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "endpoint", "evals", "bootstrapping", "regionchat",

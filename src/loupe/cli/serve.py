@@ -11,7 +11,7 @@ HELP = """answer questions about pictures over HTTP, with a page to point and as
   loupe serve runs/mine --host 0.0.0.0 --key SECRET --rows 64
 
 The page is at /, an API in OpenAI's shape below /v1, its description at /openapi.json, figures at /metrics. Only this
-machine is answered unless --host says otherwise; then give a --key. Ctrl-C stops: answers being written are finished."""
+machine is answered unless --host says otherwise; then give a --key. Ctrl-C stops, after what is being answered."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

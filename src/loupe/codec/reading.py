@@ -26,7 +26,6 @@ class Parsed:
     parts: tuple[str | Found | Colour, ...]
     problems: tuple[Problem, ...] = ()
     spans: tuple[tuple[int, int], ...] = field(default=(), compare=False)  # in the text, of each part that is no str
-    settled: int = field(default=0, compare=False)  # characters whose reading no further text can change
 
 
 class Match(NamedTuple):
@@ -50,7 +49,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self.spans: list[tuple[int, int]] = []
         self.groups: list[tuple[int, int, bool]] = []  # start, end, whether more text could belong to it
-        self.open = False
+        self.open, self.repairs = False, True
 
     def run(self) -> Parsed:
         at = 0
@@ -67,9 +66,9 @@ class _Reading:
             self.groups.append((start, at, self.open or at == len(self.text)))
         if self.parts and self.parts[-1] == "":
             self.parts.pop()
-        return Parsed(tuple(self.parts), tuple(self.problems), tuple(self.spans), self._settled())
+        return Parsed(tuple(self.parts), tuple(self.problems), tuple(self.spans))
 
-    def _settled(self) -> int:
+    def settled(self) -> int:
         """Up to the first group that may go on, or those that touch it: whether they end there hangs on it."""
         first = next((k for k, (_, _, is_open) in enumerate(self.groups) if is_open), None)
         if first is None:
@@ -99,10 +98,11 @@ class _Reading:
                 self._member(read, loose.thread.bent)
             return loose.end
         if alive is not None or self.unfinished.match(self.text, at):
-            return self._cut(at, alive)
+            return self._cut(at, alive) if self.repairs else len(self.text)
         matched = self.stretch.match(self.text, at)
         end = max(self.opening.match(self.text, at).end(), matched.end() if matched else at)
         self._problem("garbage", at, end)
+        self.open = True  # a bracket further on may close it
         return end
 
     def _longest(self, at: int, loose: bool) -> tuple[Match | None, int, Thread | None]:
@@ -227,3 +227,11 @@ def _exact(number, spelled: str, top: int) -> bool:
 
 def read(codec: Codec, text: str, frame: Frame, image: int = 0) -> Parsed:
     return _Reading(codec, text, frame, image).run()
+
+
+def settled(codec: Codec, text: str, frame: Frame) -> int:
+    """Characters of a growing text whose reading nothing behind them can change."""
+    reading = _Reading(codec, text, frame, 0)
+    reading.repairs = False
+    reading.run()
+    return reading.settled()

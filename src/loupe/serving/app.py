@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from loupe.errors import LoupeError
 from loupe.serving import chatting, looking
 from loupe.serving.faults import Refused, fault
+from loupe.serving.figures import Figures
 from loupe.serving.guard import Guard
 from loupe.serving.host import Host
 from loupe.serving.samples import samples
@@ -41,7 +42,7 @@ def create(host: Host) -> FastAPI:
     responses = {status: {"model": Failure, "description": text} for status, text in FAULTS.items()}
     app = FastAPI(title="loupe", description="Questions about pictures and regions of them.", version=_version(),
                   docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.host = host
+    app.state.host, app.state.figures = host, Figures(host)
     for each in (chatting.router, looking.router):
         app.include_router(each, responses=responses)
     app.include_router(router)
@@ -52,7 +53,7 @@ def create(host: Host) -> FastAPI:
     if host.settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(host.settings.origins), allow_methods=["GET", "POST"],
                            allow_headers=["Authorization", "Content-Type"])
-    app.add_middleware(Guard, settings=host.settings)
+    app.add_middleware(Guard, settings=host.settings, figures=app.state.figures)
     return app
 
 
@@ -83,6 +84,12 @@ async def health(request: Request):
             "waiting": sum(len(d.waiting) for d in host.desks.values()),
             "answering": sum(d.answering for d in host.desks.values())}
     return JSONResponse(body, 200 if host.alive else 503)
+
+
+@router.get("/metrics", tags=["server"], summary="Figures for Prometheus", response_class=Response,
+            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 401: {"model": Failure}})
+def metrics(request: Request):
+    return Response(request.app.state.figures.text(), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/samples", response_model=list[SamplePicture], tags=["samples"], summary="Pictures to try")

@@ -8,6 +8,7 @@ from loupe.sample import Answer
 from loupe.serving.desk import Desk, Ticket
 from loupe.serving.faults import Refused
 from loupe.serving.settings import Settings
+from loupe.serving.unfolding import Unfolding
 
 UNASKED = {"picture": 400, "question": 400}  # kind of problem of an answer that says nothing -> status; others 502
 
@@ -41,6 +42,9 @@ class Batches(Desk):
 
     def read(self, ticket: Ticket) -> Answer:
         return ticket.answer
+
+    def unfolding(self, ticket: Ticket) -> Unfolding:
+        return Unfolding()
 
     def so_far(self, ticket: Ticket) -> None:
         """Nothing before the answer is whole."""

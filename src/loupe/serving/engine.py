@@ -6,10 +6,10 @@ on them starts from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loupe.codec.reading import Parsed
+from loupe.codec.reading import settled
 from loupe.errors import ImageError, LoupeError
 from loupe.image import Image
 from loupe.models.decoding import Generated, Prefix, cut, ends, see, take
@@ -23,6 +23,7 @@ from loupe.serving.faults import Refused
 from loupe.serving.kept import Kept
 from loupe.serving.settings import Settings
 from loupe.serving.slots import Slots, apart, together, weight
+from loupe.serving.unfolding import Unfolding
 
 TOGETHER = 8  # questions that begin in one round: answers being written wait for no more than these
 
@@ -205,11 +206,14 @@ class Engine(Desk):
         """The Answer of a ticket that is done."""
         return read(self.model, ticket.sample, ticket.written, ticket.guide)
 
-    def parser(self, ticket: Ticket) -> Callable[[str], Parsed] | None:
-        """What reads regions in the growing answer; None where there are no pictures."""
+    def unfolding(self, ticket: Ticket) -> Unfolding:
+        """What reads the growing answer."""
         encoder = self.model.encoder
         frames = encoder.places(ticket.sample)
-        return (lambda text: encoder.codec.parse(text, frames[0], 0)) if frames else None
+        if not frames:
+            return Unfolding()
+        return Unfolding(lambda text: encoder.codec.parse(text, frames[0], 0),
+                         lambda text: settled(encoder.codec, text, frames[0]))
 
     def so_far(self, ticket: Ticket) -> tuple[str, Generated] | None:
         """(text, tokens) of an answer being written; None where nothing can be told before it is whole."""

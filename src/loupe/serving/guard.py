@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loupe.serving.faults import Refused
+from loupe.serving.figures import Figures
 from loupe.serving.settings import Settings
 
 CSP = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -31,18 +33,19 @@ READING = ("GET", "HEAD", "OPTIONS")
 class Guard:
     """ASGI: checks host, origin, key and size before the app sees anything."""
 
-    def __init__(self, app: ASGIApp, settings: Settings):
-        self.app, self.settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, figures: Figures):
+        self.app, self.settings, self.figures = app, settings, figures
         self.reading = 0  # bytes of bodies in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, began, status = Headers(scope=scope), time.monotonic(), [499]
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
+                status[0] = message["status"]
                 out = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     out.setdefault(name, value)
@@ -54,14 +57,13 @@ class Guard:
         try:
             self._welcome(scope, headers)
             receive = await self._received(scope, headers, receive, held)
-        except Refused as refused:
-            self.reading -= held[0]
-            await _refuse(dressed, refused)
-            return
-        try:
             await self.app(scope, receive, dressed)
+        except Refused as refused:
+            await _refuse(dressed, refused)
         finally:
             self.reading -= held[0]
+            route = getattr(scope.get("route"), "path", "other")
+            self.figures.tell(route, status[0], time.monotonic() - began)
 
     def _welcome(self, scope: Scope, headers: Headers) -> None:
         known = self.settings

@@ -17,7 +17,6 @@ from loupe.serving.faults import Refused
 from loupe.serving.pictures import Pictures
 from loupe.serving.settings import Settings
 from loupe.serving.sights import Sights
-from loupe.serving.unfolding import Unfolding
 
 WORDS = ("chat", "describe", "locate", "ask")
 
@@ -104,7 +103,7 @@ class Host:
         ticket.stream = True
         waking = _waking(ticket)
         self.desk.submit(ticket)
-        unfolding, begun = Unfolding(self.desk.parser(ticket)) if self.vlm is not None else Unfolding(), False
+        unfolding, begun = self.desk.unfolding(ticket), False
         async for _ in self._notices(request, ticket, waking):
             so_far = self.desk.so_far(ticket)
             if so_far is None:

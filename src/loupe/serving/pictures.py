@@ -16,6 +16,7 @@ from loupe.errors import ImageError
 from loupe.image import Image, orientation
 from loupe.serving.faults import Refused
 from loupe.serving.kept import Kept
+from loupe.serving.remote import fetch
 from loupe.serving.settings import MIB, Settings
 
 FORMATS = {  # how a file begins -> its type; nothing else is given to a decoder
@@ -100,6 +101,8 @@ class Pictures:
             return self.get(url.removeprefix("loupe:"))
         if url.startswith("data:"):
             return self.add(*_data(url), strict=True)
+        if self.settings.remote and url.startswith(("http://", "https://")):
+            return self.add(*fetch(url, self.settings.file))
         raise Refused(400, "this names no picture", got=repr(url[:40]), code="invalid_image_url",
                       expected="data:image/...;base64,... or loupe:<id>",
                       do="upload the file with POST /v1/images" if not url.startswith("http") else

@@ -10,7 +10,7 @@ from loupe.regions import Colour
 from loupe.sample import Answer, Found
 from loupe.serving import places
 
-_MARKS = re.compile(r"[<\[{(|/\"]+\Z")
+_MARKS = re.compile(r"(?:<[\w/|]{0,12}|[<\[{(|\"])+\Z")
 
 
 def told(parts: Sequence[str | Found | Colour]) -> tuple[str, list[dict]]:
@@ -39,11 +39,13 @@ def problems(answer: Answer) -> list[dict]:
 class Unfolding:
     """What of a growing text can be told already: nothing that is told is taken back.
 
-    parse: the codec's, of the text so far; None where there are no regions to read.
+    parse: the codec's reading of a text; settled: of how many characters it is certain. None where there are no
+    regions to read.
     """
 
-    def __init__(self, parse: Callable[[str], Parsed] | None = None):
-        self.parse = parse
+    def __init__(self, parse: Callable[[str], Parsed] | None = None, settled: Callable[[str], int] | None = None):
+        self.parse, self.settled = parse, settled
+        self.certain = 0
         self.content = ""  # told so far
         self.regions = 0
 
@@ -53,10 +55,11 @@ class Unfolding:
         if self.parse is None:
             return self._new(text, [])
         text = _MARKS.sub("", text)  # a mark may begin here
-        parsed = self.parse(text)
-        if parsed.settled < len(text):
-            parsed = self.parse(text[:parsed.settled])
-        return self._new(*told(parsed.parts))
+        certain = self.settled(text)
+        if certain <= self.certain:
+            return "", []
+        self.certain = certain
+        return self._new(*told(self.parse(text[:certain]).parts))
 
     def scored(self, answer: Answer) -> list[dict]:
         """The regions of what was said so far, with their scores."""
