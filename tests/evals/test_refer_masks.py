@@ -9,7 +9,7 @@ from loupe import world
 from loupe.evals import BENCHMARKS, evaluate, open_questions
 from loupe.evals.grid import Masks, places
 from loupe.readers import reader
-from loupe.regions import Box, Mask, contains
+from loupe.regions import Box, Colour, Mask, contains
 from loupe.sample import Answer, Found
 
 
@@ -100,3 +100,23 @@ def test_filled_outlines_are_cocos(shared_data):
             mine = Mask.from_polygons(thing.shape, record.width, record.height).array()
             hits, union, seen = hits + (mine & theirs).sum(), union + (mine | theirs).sum(), seen + 1
     assert seen >= 20 and hits / union > 0.97
+
+
+def test_pixels_of_any_folder(shared_data, tmp_path):
+    """Pictures of the kept side alone; the ladder stands beside every reading of the error."""
+    questions = open_questions("photo-pixels", {"pictures": shared_data / "coco_photos/images"})
+    held = {r.image.content_hash for r in reader("pictures")(shared_data / "coco_photos/images", "val")}
+    assert {s.images[0].content_hash for s in questions.samples} == held and 5 <= len(held) <= 30
+
+    class Grey:
+        name, whole = "grey", True
+
+        def answer(self, samples):
+            for s in samples:
+                yield Answer((Colour(128, 128, 128),) * 64 ** 2)
+
+    result = evaluate(Grey(), questions, limit=3, progress=False)
+    said = str(result)
+    for reading in ("channel mean", "L2", "sum"):
+        assert f"error, {reading}" in said and f"- 16 x 16 blur, {reading}" in said and f"- flat, {reading}" in said
+    assert result["error, sum"] > result["- flat, sum"] > result["- 16 x 16 blur, sum"]

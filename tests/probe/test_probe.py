@@ -206,3 +206,14 @@ def test_bad_input(carried, photos, tmp_path, capsys):
     assert cli.main(["probe", "mini", str(tmp_path / "torn.png"), str(tmp_path / "good.png"), "--size", "2", "--out",
                      str(tmp_path / "out"), "--device", "cpu"]) == 0
     assert "left out: not a picture" in capsys.readouterr().out
+
+
+def test_a_model_of_others(tmp_path):
+    """A LLaVA of transformers, asked through its own codec: places in its fractions, a hint how to answer."""
+    from loupe import predictors
+    from tests.predictors.foreign_models import write
+
+    model = predictors.load(str(write("llava", tmp_path / "llava")), device="cpu")
+    seen = glimpse(model, picture(), 2)
+    assert seen.said.shape == (2, 2, 3) and sum(seen.unread.values()) <= 4
+    assert cli.main(["probe", str(tmp_path / "llava"), str(tmp_path / "nothing.png"), "--out", str(tmp_path)]) == 2

@@ -64,6 +64,8 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     # 100 photos x 64 x 64 places: the 409,600 questions of PAE-LaMM's evaluation (§4.1), on COCO's photos
     _coco("pixels", "reconstruction", "colours", task_options={"size": 64}, draw=1, most=100, form="colours", grid=64,
           answer=32),
+    Benchmark("photo-pixels", "pictures", "pictures", "val", task="reconstruction", metric="colours",
+              task_options={"size": 64}, draw=1, most=100, form="colours", grid=64, answer=32),
     *CHATSPOT,
     *MINI,
 )}

@@ -4,7 +4,7 @@
     loupe train pae weights=START/model --root DATA --out RUN     DATA holds coco, refer, visual_genome and llava
     loupe evaluate RUN coco-pixels-val2017 --root DATA            the paper: 6.59 (Table 8), L2 or sum of the channels
     loupe train pae-segment weights=RUN --root DATA --out MASKS
-    loupe evaluate MASKS refcoco-masks-val --root DATA --limit 100  the paper: cIoU 83.93 (Table 3)
+    loupe evaluate MASKS refcoco-masks-val --root DATA --limit 100   the paper: cIoU 83.93 (Table 3)
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def _three(pixels: Source) -> tuple[Stage, ...]:
                      epochs=None, steps=steps, batch=64)
 
     # differs from paper: the language model trains whole, because the shipped one has never seen a picture
-    return (stage("familiar", 1.0, 2e-3, WORDS, 450, curriculum=Curriculum(2, 8, 0.35)),
-            stage("adapt", 1.0, 1e-3, Tune(vision=Full(), bridge=Full(), language=Full()), 350),
-            stage("balance", 3.0, 1e-3, WORDS, 150))
+    return (stage("familiar", 1.0, 2e-3, WORDS, 1100, curriculum=Curriculum(2, 8, 0.35)),
+            stage("adapt", 1.0, 1e-3, Tune(vision=Full(), bridge=Full(), language=Full()), 900),
+            stage("balance", 3.0, 1e-3, WORDS, 400))
 
 
 PAE_MINI = Recipe(
