@@ -30,6 +30,8 @@ def jitter(args: argparse.Namespace, named: Sequence[str], roots, out: Path, pre
     from loupe.evals.table import aligned
 
     amounts, shelf, results = amounts_of(args.jitter), Shelf(), []
+    for name in named:  # regions that cannot be moved, before a model is asked
+        open_questions(noisy(benchmark(name), amounts[-1], 0), roots, "any", shelf=shelf, most=args.limit)
     for name in named:
         for amount in amounts:
             for seed in range(args.jitter_seeds if amount else 1):

@@ -45,7 +45,7 @@ CHATSPOT: tuple[Benchmark, ...] = (
     _boxes("mini-classes-found", "found", mini=True),
     _mini("text", "reading", "contains", task_options={"kinds": ("read",)}),
     *(_mini(f"asked-{form}", "region", "contains", fit="train",
-            task_options={"forms": (form,), "asks": ("name", "colour")}) for form in ("box", "point")),
+            task_options={"forms": (form,), "asks": ("name", "colour"), "nothing": 0.0}) for form in ("box", "point")),
     _mini("pope", "presence", "yes-no", task_options={"each": 1, "kinds": ("name",), "described": 0.0}),
     _mini("circular", "choice", "circular", task_options={"each": 1}, circular=True, balance="kind"),
     _mini("open", "region", "judged", task_options={"forms": ("box",), "asks": ("all",)}),
