@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loupe.errors import ConfigError
+from loupe.evals.shown import Shown, shown
 from loupe.image import Image
 from loupe.models import dense
 from loupe.models.decoding import Prefix, generate, see
@@ -96,6 +97,13 @@ class Look:
     def likely(self, phrase: str, grid: int = 32, **options) -> dense.Likely:
         """The same as probabilities; see `loupe.models.dense.likely`."""
         return dense.likely(self, phrase, grid, **options)
+
+    def show(self, *what) -> Shown:
+        """The pictures with answers or regions on them, for Jupyter or to be saved; see `loupe.evals.shown.shown`."""
+        return shown(self.images, *what)
+
+    def _repr_html_(self) -> str:
+        return self.show()._repr_html_()
 
     def talk(self) -> Talk:
         """A conversation: each turn is answered knowing the earlier ones."""

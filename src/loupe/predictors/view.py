@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from loupe.errors import ConfigError
+from loupe.evals.shown import Shown, shown
 from loupe.image import Image
 from loupe.predictor import Predictor
 from loupe.regions import Region
@@ -48,6 +49,13 @@ class View:
     def describe(self, region: Region) -> Answer:
         """Words about a region."""
         return self.answers([self._task("description", region=region)])[0]
+
+    def show(self, *what) -> Shown:
+        """The pictures with answers or regions on them, for Jupyter or to be saved; see `loupe.evals.shown.shown`."""
+        return shown(self.images, *what)
+
+    def _repr_html_(self) -> str:
+        return self.show()._repr_html_()
 
     def talk(self) -> ViewTalk:
         """A conversation: each turn is answered knowing the earlier ones."""

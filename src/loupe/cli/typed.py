@@ -1,0 +1,55 @@
+"""Regions in typed text: @box(40,60,210,300), @point(x,y), @polygon(...), on the second picture @2:box(...)."""
+
+from __future__ import annotations
+
+import re
+
+from loupe.errors import RegionError, unknown_name
+from loupe.regions import Box, Point, Polygon, Region
+
+_REGION = re.compile(r"@(?:(\d{1,4}):)?(\w+)\(([^()]*)\)")
+KINDS = {"box": 4, "point": 2, "polygon": None}
+
+
+def parts_of(text: str, pictures: int | None = None) -> list[str | Region]:
+    """Text with @box(...) and its like -> text and regions. pictures: how many there are, where that is known.
+
+    >>> parts_of("What is in @box(1, 2, 3, 4)?")
+    ['What is in ', Box(x1=1.0, y1=2.0, x2=3.0, y2=4.0, image=0), '?']
+    """
+    parts: list[str | Region] = []
+    at = 0
+    for match in _REGION.finditer(text):
+        parts += [text[at:match.start()], _region(*match.groups(), match.group(), pictures)]
+        at = match.end()
+    return [part for part in (*parts, text[at:]) if part != ""]
+
+
+def _region(number: str | None, kind: str, inside: str, where: str, pictures: int | None) -> Region:
+    if kind not in KINDS:
+        raise unknown_name("kind of region", kind, KINDS, where=where)
+    image = int(number or 1) - 1
+    if image < 0 or (pictures is not None and image >= pictures):
+        raise RegionError("there is no such picture", got=number, expected=f"1 to {pictures or '...'}", where=where)
+    try:
+        numbers = [float(v) for v in inside.replace(",", " ").split()]
+    except ValueError:
+        raise RegionError("a coordinate is no number", got=inside, where=where, do="write pixels with commas") from None
+    if KINDS[kind] not in (None, len(numbers)):
+        raise RegionError(f"@{kind} takes {KINDS[kind]} numbers", got=len(numbers), where=where)
+    if kind == "polygon":
+        return Polygon.from_flat(numbers, image)
+    return {"box": Box, "point": Point}[kind](*numbers, image)
+
+
+def spelled(region: Region) -> str:
+    """As one may type it again."""
+    if isinstance(region, Point):
+        numbers = (region.x, region.y)
+    elif isinstance(region, Polygon):
+        numbers = [v for point in region.points for v in point]
+    else:
+        numbers = region.box.xyxy
+    kind = {Point: "point", Polygon: "polygon"}.get(type(region), "box")
+    number = f"{region.image + 1}:" if region.image else ""
+    return f"@{number}{kind}({','.join(f'{v:.1f}'.removesuffix('.0') for v in numbers)})"

@@ -1,0 +1,106 @@
+"""Bootstrapping and evaluation with models of others: an endpoint that sees colours, a tiny transformers checkpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from boot_stubs import NAMES, PAINT, folder
+from foreign_models import write
+from stub_endpoint import coloured, said, served
+
+from loupe.bootstrapping import read
+from loupe.cli import main
+
+PICTURES = ([(10, 10, 50, 50)], [(5, 5, 50, 45), (60, 60, 38, 39)], [(0, 0, 60, 40), (10, 50, 80, 50)])
+
+
+def seer(body, pictures):
+    """Describes the colour in the middle of a box, finds a colour by its pixels."""
+    words = said(body)
+    if words.startswith("Describe"):
+        x1, y1, x2, y2 = map(int, re.search(r"\[(\d+), (\d+), (\d+), (\d+)\]", words).groups())
+        picture = pictures[0]
+        pixel = picture.getpixel(((x1 + x2) * picture.width // 2000, (y1 + y2) * picture.height // 2000))
+        return NAMES[min(range(len(PAINT)), key=lambda k: sum(abs(a - b) for a, b in zip(PAINT[k], pixel)))]
+    place = next((k for k, name in enumerate(NAMES) if name in words), None)
+    box = coloured(pictures[0], PAINT[place]) if place is not None else None
+    return "none" if box is None else json.dumps([{"bbox_2d": box, "label": NAMES[place]}])
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr("loupe.endpoint.client.Client._pause", lambda *_: 0.01)
+
+
+def test_an_endpoint_keeps_what_it_finds_again(tmp_path, quick, capsys):
+    root = folder(tmp_path / "data", PICTURES)
+    with served(seer) as (url, stub):
+        assert main(["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
+                     "--least-area", "100"]) == 0
+    stored = read(tmp_path / "out")
+    assert len(stored.pairs) == 5 and "kept 5 of 5" in capsys.readouterr().out
+    best = stored.pairs[0].candidates[0]
+    assert best.text == "red cup" and best.iou > 0.99 and best.margin is None and 0 < best.confidence <= 1
+    assert main(["bootstrap", "report", str(tmp_path / "out")]) == 0
+
+
+def test_failures_are_counted_and_asked_again(tmp_path, quick, capsys):
+    """The second picture's questions fail: a reason and a number, the others stay; --retry mends it."""
+    root = folder(tmp_path / "data", PICTURES)
+    broken = [True]
+
+    def say(body, pictures):
+        if broken and pictures[0].getpixel((5, 7)) == PAINT[0] and pictures[0].getpixel((0, 0)) == (2, 2, 2):
+            return 500, "no"
+        return seer(body, pictures)
+
+    with served(say) as (url, _):
+        argv = ["bootstrap", "--model", f"{url}#seer,tries=2", "--root", str(root), "--out", str(tmp_path / "out"),
+                "--least-area", "100"]
+        assert main(argv) == 0
+        assert "predictor failed" in capsys.readouterr().out
+        assert len(read(tmp_path / "out").pairs) == 3
+        broken.clear()
+        assert main([*argv, "--retry"]) == 0
+    assert len(read(tmp_path / "out").pairs) == 5
+
+
+def test_nonsense_keeps_nothing_and_ends_nothing(tmp_path, quick):
+    root = folder(tmp_path / "data", PICTURES)
+    with served(lambda *_: "]]{{ [1, 2") as (url, _):
+        assert main(["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
+                     "--least-area", "100"]) == 0
+    assert read(tmp_path / "out").manifest["selection"]["kept"] == 0
+
+
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "llava"])
+def test_a_transformers_folder(tmp_path, kind, capsys):
+    root, model = folder(tmp_path / "data", PICTURES[:2]), write(kind, tmp_path / kind)
+    assert main(["bootstrap", "--model", str(model), "--root", str(root), "--out", str(tmp_path / "out"),
+                 "--least-area", "100", "--device", "cpu", "--contrast"]) == 0
+    stored = read(tmp_path / "out")
+    counts = stored.manifest["counts"]
+    assert not counts["pictures"]["left out"]
+    assert len(stored.pairs) + sum(counts["boxes"]["left out"].values()) == 3 and stored.pairs
+    assert all(0 < c.likelihood <= 1 and c.contrast is not None for pair in stored.pairs for c in pair.candidates)
+
+
+def test_evaluation(tmp_path, quick, capsys, monkeypatch):
+    from loupe import world
+
+    world.write(tmp_path / "data", 2, seed=1, val=3, world="mini")
+    monkeypatch.chdir(tmp_path)
+    model = write("qwen2_5_vl", tmp_path / "models" / "tiny")
+    asked = ["mini-grounding,mini-counting", "--root", "data", "--limit", "3", "--max-tokens", "5"]
+    assert main(["evaluate", str(model), *asked, "--device", "cpu"]) == 0
+    kept = tmp_path / "evaluation" / "tiny" / "mini-grounding.jsonl"
+    assert json.loads(kept.read_text().splitlines()[0])["model"]["codec"] == "qwen2.5-vl"
+    with served(lambda body, _: "3" if "How many" in said(body) else "[1, 2, 900, 900]") as (url, stub):
+        assert main(["evaluate", f"{url}#org/seer", *asked]) == 2  # it serves another name
+        stub.models = ["org/seer"]
+        assert main(["evaluate", f"{url}#org/seer", *asked]) == 0
+    lines = (tmp_path / "evaluation" / "org-seer" / "mini-counting.jsonl").read_text().splitlines()
+    assert len(lines) == 4 and json.loads(lines[1])["answer"]["raw"] == "3"
+    assert any("Answer with the number alone" in said(body) for body in stub.bodies)
