@@ -109,6 +109,24 @@ def test_experiments_check_themselves():
         experiment("pinc")
 
 
+def test_tables_by_the_beginning_of_their_name():
+    pink = experiment("pink")
+    assert [t.name for t in pink.tables_of("tower")] == ["tower", "tower-text"]
+    assert [t.name for t in pink.tables_of("tower-text")] == ["tower-text"]
+    with pytest.raises(ConfigError, match="did you mean 'tower'"):
+        pink.tables_of("towr")
+
+
+def test_other_questions_under_one_name_are_said(tmp_path):
+    filled(tmp_path)
+    assert "same questions" not in page(results(tmp_path))
+    where = log.path(tmp_path, PAPER, Cell("plain", 1))
+    changed = log.read(where)
+    changed.columns["hits"]["questions"] = "others"
+    log.write(where, changed)
+    assert "**Hits: not all cells were asked the same questions.**" in page(results(tmp_path))
+
+
 def test_quick_logs_lie_apart(tmp_path):
     short = quick(PAPER)
     assert log.folder(tmp_path, short) != log.folder(tmp_path, PAPER)

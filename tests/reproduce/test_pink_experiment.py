@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -132,9 +133,18 @@ def test_text_codec_goes_on_from_location_tokens(tiny):
     assert manifest["codec"]["name"] == "pink" and manifest["spec"]["vision"]["checkpoint"] == "loupe/vision"
 
 
-def test_two_processes_do_not_share_a_cell(tiny):
-    short, places = tiny
-    folder = places.of(short, Cell("start", 5))
+def test_a_second_process_waits_for_the_first(tiny):
+    folder = tiny[1].work / "waiting"
     folder.mkdir(parents=True)
-    with _held(folder), pytest.raises(FileError, match="another process works on this cell"):
-        run(short, Cell("start", 5), places)
+    entered = threading.Event()
+
+    def second():
+        with _held(folder):
+            entered.set()
+
+    with _held(folder):
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.2)
+    other.join(5)
+    assert entered.is_set()

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, metavar="DIR", help="runs, which are large (default: OUT/work)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the worlds, written when they are missing "
                         "(default: WORK/data)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1 (default: the experiment's, 3)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="cells at once, a thread each (default: 2)")
     parser.add_argument("--only", metavar="CELL", help="this cell alone, as rscd-0, with those it needs")
     parser.add_argument("--quick", action="store_true", help="a few steps and questions of each cell")
@@ -44,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
     if args.paper not in EXPERIMENTS:
         raise unknown_name("paper", args.paper, EXPERIMENTS)
     for name in ("seeds", "workers"):
-        if getattr(args, name) < 1:
+        if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ConfigError(f"--{name} is too small", got=getattr(args, name), expected="1 or more")
     chosen = experiment(args.paper)
-    tables = args.table.split(",") if args.table else [table.name for table in chosen.tables]
-    for name in tables:
-        chosen.table(name)
+    tables = [table.name for name in args.table.split(",") for table in chosen.tables_of(name)] if args.table else [
+        table.name for table in chosen.tables]
+    args.seeds = args.seeds if args.seeds is not None else chosen.seeds
     chosen = quick(chosen) if args.quick else chosen
     work = args.work or args.out / "work"
     places = Places(args.out, work, args.data or work / "data")

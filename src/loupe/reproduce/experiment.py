@@ -123,6 +123,7 @@ class Experiment:
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
     minutes: float = 4.0
+    seeds: int = 3
 
     def __post_init__(self):
         for kind, things in (("rows", self.rows), ("columns", self.columns), ("tables", self.tables)):
@@ -165,6 +166,11 @@ class Experiment:
     def updates(self, row: Row) -> tuple[tuple[int | None, int], ...]:
         """(steps, pairs of a batch) of each stage."""
         return tuple((stage.steps, stage.batch) for stage in self.recipe.change(*row.changes).stages)
+
+    def tables_of(self, name: str) -> list[Table]:
+        """The table of that name, with those whose names go on from it: "tower" means "tower-text" too."""
+        found = [table for table in self.tables if table.name == name or table.name.startswith(f"{name}-")]
+        return found or [self.table(name)]
 
     def columns_of(self, row: Row) -> tuple[Column, ...]:
         """Everything the row is measured in, over all tables."""

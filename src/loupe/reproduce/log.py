@@ -1,7 +1,7 @@
 """The log of a finished cell: one small JSON file, all that a table needs of it.
 
     {"loupe": "reproduction", "version": 1, "row", "seed", "made": identity of what was trained,
-     "columns": {name: {"asked": identity of the questions, "value", "count", "unreadable"}},
+     "columns": {name: {"asked": identity of the questions, "value", "count", "unreadable", "questions": hash}},
      "facts": {...}, "minutes": {"train", "measure"}}
 """
 

@@ -38,6 +38,11 @@ class Results:
         counts = [log.columns[column.name]["count"] for log in self.logs.values() if log.has(column.name, identity)]
         return min(counts, default=0)
 
+    def several(self, column: Column) -> bool:
+        """Were cells asked different questions under one name? The data must have changed below the settings."""
+        return len({log.columns[column.name].get("questions") for log in self.logs.values()
+                    if log.has(column.name, asked(column, self.experiment))}) > 1
+
     def trivial(self, column: Column) -> tuple[str, float] | None:
         """The best baseline of a column."""
         values = self.baselines.get(column.name, {}).get("values", {})
@@ -90,14 +95,16 @@ def _label(table: Table, e: Experiment, name: str) -> str:
 
 
 def _cells(results: Results, columns: Sequence[Column], row: str, paper: Mapping[str, float]) -> list[str]:
-    out = []
+    e, out = results.experiment, []
     for column in columns:
         printed = paper.get(column.name)
         values = results.values(row, column)
         found = summary(list(values.values()), results.count(column), column.share)
-        ours = "-" if found is None else (
-            f"**{number(found.mean, column.share)}** [{number(found.low, column.share)}, "
-            f"{number(found.high, column.share)}]" + (f" ({found.seeds} of 3)" if found.seeds < 3 else ""))
+        ours = "-"
+        if found is not None:
+            few = f" ({found.seeds} of {e.seeds})" if found.seeds < e.seeds else ""
+            low, high = number(found.low, column.share), number(found.high, column.share)
+            ours = f"**{number(found.mean, column.share)}** [{low}, {high}]{few}"
         out += ["-" if printed is None else f"{printed:g}", ours]
     return out
 
@@ -137,15 +144,17 @@ def _costs(results: Results) -> str:
     costs = sorted((log.cost, cell.name) for cell, log in results.logs.items())
     total = sum(cost for cost, _ in costs)
     over = [f"{name} ({cost:.1f})" for cost, name in costs if cost > e.minutes]
-    asked_of = {(name, seed) for t in e.tables for name in (*t.rows, *t.controls) for seed in range(3)}
+    asked_of = {(name, seed) for t in e.tables for name in (*t.rows, *t.controls) for seed in range(e.seeds)}
     missing = sorted(name for name, seed in asked_of if Cell(name, seed) not in results.logs)
     lines = [f"{len(costs)} cells, {total:.0f} core-minutes together, {total / len(costs):.1f} on average, "
              f"{costs[-1][0]:.1f} at most ({costs[-1][1]})."]
     if over:
         lines.append(f"Above the {e.minutes:g} minutes a cell may cost: {', '.join(over)}.")
     if missing:
-        lines.append(f"Not measured yet with seeds 0 to 2: {len(missing)} of {len(asked_of)} cells of the tables.")
+        lines.append(f"Not measured yet with seeds 0 to {e.seeds - 1}: {len(missing)} of {len(asked_of)} cells of the "
+                     "tables.")
     lines += _pairs(results)
+    lines += [f"**{c.says}: not all cells were asked the same questions.**" for c in e.columns if results.several(c)]
     parts = {part: sorted({log.facts["parts"][part] for log in results.logs.values()
                            if part in log.facts.get("parts", {})}) for part in ("vision", "language")}
     for part, found in parts.items():

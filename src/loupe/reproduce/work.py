@@ -56,7 +56,7 @@ class Places:
 
 
 def run(experiment: Experiment, cell: Cell, places: Places) -> log.Log:
-    """Do what is left of a cell. Two processes do not work on the same one."""
+    """Do what is left of a cell. A second process on the same one waits for the first, and finds its work done."""
     row, folder = experiment.row(cell.row), places.of(experiment, cell)
     for need in needs(experiment, cell):
         if not places.product(experiment, need).exists():
@@ -66,13 +66,15 @@ def run(experiment: Experiment, cell: Cell, places: Places) -> log.Log:
     with _held(folder):
         where = log.path(places.out, experiment, cell)
         before = log.read(where)
-        kept = before.columns if before is not None and before.made == made(experiment, cell) else {}
-        new = log.Log(cell, made(experiment, cell), dict(kept))
-        with _spent(folder, "bootstrap" if row.writes else "train"):
-            if row.writes:
-                new.facts = _write_pairs(experiment, cell, places)
-            elif row.trains:
-                new.facts = _train(experiment, cell, places)
+        new = log.Log(cell, made(experiment, cell))
+        if before is not None and before.made == new.made:
+            new.columns, new.facts = before.columns, before.facts
+        if not new.facts or not places.product(experiment, cell).exists():
+            with _spent(folder, "bootstrap" if row.writes else "train"):
+                if row.writes:
+                    new.facts = _write_pairs(experiment, cell, places)
+                elif row.trains:
+                    new.facts = _train(experiment, cell, places)
         with _spent(folder, "measure"):
             _measure(experiment, cell, places, new)
         new.minutes = {key: seconds / 60 for key, seconds in _seconds(folder).items()}
@@ -182,21 +184,18 @@ def _measure(experiment: Experiment, cell: Cell, places: Places, new: log.Log) -
     for column in left:
         identity = asked(column, experiment)
         answers = places.of(experiment, cell) / "answers" / f"{column.name}-{identity[:8]}.jsonl"
-        result = evaluate(predictor, data.questions(column, where, shelf), where, answers, limit=column.limit)
+        questions = data.questions(column, where, shelf)
+        result = evaluate(predictor, questions, where, answers, limit=column.limit)
         value = data.figure(result, column)
         new.columns[column.name] = {"asked": identity, "value": round(value.value, 6), "count": value.count,
-                                    "unreadable": result.scores.unread}
+                                    "unreadable": result.scores.unread, "questions": questions.hash}
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     with open(folder / "lock", "a") as file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FileError("another process works on this cell", where=folder,
-                            do="wait for the other `loupe reproduce`, or stop it") from None
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
