@@ -139,7 +139,8 @@ export function tagsOf(list: { region: Region; style: Style }[], view: View, sta
     const text = new Text({ text: words, fontFamily: FONT, fontSize: 12 * unit, fontStyle: "600", listening: false });
     const width = Math.max(20 * unit, text.width() + 12 * unit);
     const height = 20 * unit;
-    const place = spot(region, view, width, height, unit, stage);
+    const lift = style.weight === "strong" && region.by === "person" ? 5 * unit : 0; // clear of the handles
+    const place = spot(region, view, width, height + lift, unit, stage);
     while (taken.some((t) => t[0] < place[0] + width && place[0] < t[2] && t[1] < place[1] + height && place[1] < t[3])) {
       place[0] += width + 2 * unit;
     }

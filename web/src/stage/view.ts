@@ -16,7 +16,7 @@ const LARGEST = 64;
 /** The picture whole and centred; left and bottom stay clear for the tools where there is little room. */
 function whole(size: Size, stage: Size): View {
   const margin = stage.width < 600 ? 12 : MARGIN;
-  const tools = stage.width < 600 ? { left: 0, bottom: 62 } : { left: 56, bottom: 0 };
+  const tools = stage.width < 600 ? { left: 0, bottom: 98 } : { left: 56, bottom: 0 };
   const wide = Math.max(40, stage.width - 2 * margin - tools.left);
   const high = Math.max(40, stage.height - 2 * margin - tools.bottom);
   const scale = Math.min(wide / size.width, high / size.height, 24);
