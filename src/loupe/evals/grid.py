@@ -44,21 +44,21 @@ class Grid:
 
 class Masks(Grid):
     """Asks where the referent is, then of every place of the grid whether it lies on it; `inside`: of those in the box
-    that was said alone, and of none where no box was."""
+    that was said alone, and of none where no box was. `boxed`: on the thing in that box, in place of the phrase."""
 
-    def __init__(self, predictor: Predictor, grid: int, inside: bool = False):
+    def __init__(self, predictor: Predictor, grid: int, inside: bool = False, boxed: bool = False):
         super().__init__(predictor, grid)
-        self.inside = inside
+        self.inside, self.boxed = inside, boxed
 
     @property
     def identity(self) -> dict:
-        return {**super().identity, **({"inside": True} if self.inside else {})}
+        return {**super().identity, **{name: True for name in ("inside", "boxed") if getattr(self, name)}}
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         for some in _windows(samples):
             wheres = list(self.predictor.answer(some))
             cells = [self._cells(s, where) for s, where in zip(some, wheres)]
-            asked = (q for s, mine in zip(some, cells) for q in self._questions(s, mine))
+            asked = (q for s, where, mine in zip(some, wheres, cells) for q in self._questions(s, where, mine))
             answers = _densely(_short(self.predictor), asked)
             for s, where, mine in zip(some, wheres, cells):
                 yield self._put_together(s, where, mine, [_yes(a) for a in islice(answers, len(mine))])
@@ -67,7 +67,7 @@ class Masks(Grid):
         """Numbers of the places that are asked about."""
         if not self.inside:
             return list(range(self.grid ** 2))
-        box = next((f.region for f in where.found if isinstance(f.region, Box)), None)
+        box = _said(where)
         if box is None:
             return []
         width, height = s.images[0].size
@@ -89,12 +89,17 @@ class Masks(Grid):
             problems = where.problems or (Problem("no box", where.raw, 0),)
         return Answer((*where.found[:1], Found(mask)), problems, f"{inside.sum()} of {len(yes)} places")
 
-    def _questions(self, s: Sample, cells: list[int]) -> Iterator[Sample]:
+    def _questions(self, s: Sample, where: Answer, cells: list[int]) -> Iterator[Sample]:
         width, height = s.images[0].size
-        known = places(width, height, self.grid)
+        known, box = places(width, height, self.grid), _said(where)
+        thing = {"thing": box} if self.boxed and box is not None else {"phrase": s.extra["phrase"]}
         for k in cells:
-            turn = question("segmentation", phrase=s.extra["phrase"], region=known[k])
+            turn = question("segmentation", **thing, region=known[k])
             yield Sample(s.images, (turn,), "segmentation", f"{s.id}#{k}", s.record, {"phrase": s.extra["phrase"]})
+
+
+def _said(where: Answer) -> Box | None:
+    return next((f.region for f in where.found if isinstance(f.region, Box)), None)
 
 
 class Colours(Grid):
@@ -126,7 +131,7 @@ def asked(predictor: Predictor, what: Benchmark) -> Predictor:
     if what.answer is not None and hasattr(predictor, "shortened"):
         predictor = predictor.shortened(what.answer)
     if what.form and not getattr(predictor, "whole", False):
-        return FORMS[what.form](predictor, what.grid, **({"inside": True} if what.inside else {}))
+        return FORMS[what.form](predictor, what.grid, **{n: True for n in ("inside", "boxed") if getattr(what, n)})
     return predictor
 
 

@@ -37,7 +37,7 @@ MINI: tuple[Benchmark, ...] = (
     _mini("conversation", "conversation", "answers", balance="kind", answer=48),
     _mini("grounded-caption", "grounded-caption", "captions", scene=True, answer=256),
     _mini("masks", "grounding", "masks", options={"phrases": "refers"}, expressions=EXPRESSIONS, balance="expression",
-          form="mask", grid=32, most=60, answer=48),
+          form="mask", grid=48, inside=True, boxed=True, answer=48),
     _mini("pixels", "reconstruction", "colours", options={"size": 64}, form="colours", grid=16, most=40, answer=32),
     _mini("unread", "reading", "words", options={"kinds": ("read",)}, folder="unread", answer=16),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 # said only where they are set
-LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "answer", "boxes",
+LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "boxed", "answer", "boxes",
          "region", "pictures", "circular", "jitter", "jitter_seed", "scoring")
 
 
@@ -18,7 +18,8 @@ class Benchmark:
     balance: a key of the questions' extra ("truth": the true text) whose values are drawn equally often, and scored
     one by one. expressions: only referring expressions of these kinds (Phrase.kind, put into extra["expression"]).
     scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions.
-    inside: of a mask, a box is asked for first and only places in it are asked about. answer: longest answer, tokens.
+    inside: of a mask, a box is asked for first and only places in it are asked about; boxed: and the thing is meant by
+    that box, no longer by its phrase. answer: longest answer, tokens.
     boxes: every "given" (annotated) or "found" (by a detector) box is asked about, as a `region`: "box" or "point".
     pictures: so many, in a fixed random order. circular: every rotation of the options is asked (CircularEval).
     jitter: share of a box by which a sloppy hand moves its edges, drawn by jitter_seed. scoring: options of the metric.
@@ -43,6 +44,7 @@ class Benchmark:
     form: str = ""
     grid: int = 0
     inside: bool = False
+    boxed: bool = False
     answer: int | None = None
     boxes: str = ""
     region: str = ""
