@@ -21,7 +21,7 @@ MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 
 
 
 def write(kind: str, folder: Path) -> Path:
-    """kind: "qwen2_vl", "qwen2_5_vl", "qwen3_vl" or "llava"."""
+    """kind: "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava" or "llava_next"."""
     import torch
 
     torch.manual_seed(7)
@@ -30,7 +30,7 @@ def write(kind: str, folder: Path) -> Path:
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in (
         ("image_token_id", "<|image_pad|>" if qwen else "<image>"), ("video_token_id", "<|video_pad|>"),
         ("vision_start_token_id", "<|vision_start|>"), ("vision_end_token_id", "<|vision_end|>"))}
-    model = _llava(ids, len(tokenizer)) if kind == "llava" else _qwen(kind, ids, len(tokenizer))
+    model = _qwen(kind, ids, len(tokenizer)) if qwen else _llava(kind, ids, len(tokenizer))
     with torch.no_grad():  # loud enough that answers differ
         for p in model.parameters():
             if p.ndim > 1:
@@ -40,6 +40,11 @@ def write(kind: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     _images(kind).save_pretrained(folder)
+    if kind == "llava_next":
+        from transformers import LlavaNextProcessor
+
+        LlavaNextProcessor(_images(kind), tokenizer, patch_size=14, vision_feature_select_strategy="default",
+                           chat_template=LLAVA_TEMPLATE, num_additional_image_tokens=1).save_pretrained(folder)
     return folder
 
 
@@ -71,12 +76,16 @@ def _qwen(kind: str, ids: dict, vocabulary: int):
     return t.Qwen2_5_VLForConditionalGeneration(t.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids))
 
 
-def _llava(ids: dict, vocabulary: int):
+def _llava(kind: str, ids: dict, vocabulary: int):
     import transformers as t
 
     vision = t.CLIPVisionConfig(hidden_size=32, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
                                 image_size=56, patch_size=14)
     text = t.LlamaConfig(vocab_size=vocabulary, **TEXT)
+    if kind == "llava_next":
+        return t.LlavaNextForConditionalGeneration(t.LlavaNextConfig(
+            vision_config=vision, text_config=text, image_token_id=ids["image_token_id"],
+            image_grid_pinpoints=[[56, 112], [112, 56]]))
     return t.LlavaForConditionalGeneration(t.LlavaConfig(
         vision_config=vision, text_config=text, image_token_id=ids["image_token_id"], image_seq_length=16))
 
@@ -86,6 +95,11 @@ def _images(kind: str):
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
         return CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+    if kind == "llava_next":
+        from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+
+        return LlavaNextImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56},
+                                          image_grid_pinpoints=[[56, 112], [112, 56]])
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     return Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 140}, patch_size=14)

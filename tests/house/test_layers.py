@@ -42,7 +42,8 @@ TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "endpoint",
 HEAVY = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
 # extras of pyproject.toml, imported when they are used
-OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"}}
+OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"},
+            "loupe.predictors.chatting": {"jinja2"}}  # torch brings it
 WEB = {"fastapi", "starlette", "uvicorn", "pydantic", "anyio", "prometheus_client"}  # of serving alone
 
 

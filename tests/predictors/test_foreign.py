@@ -74,7 +74,7 @@ def by_transformers(model: Foreign, sample: Sample, most: int) -> tuple[list[int
     chat, framing = model.chat, model.framing
     frames = [framing.frame(*size) for size in sample.sizes]
     said = messages(sample, model.codec, frames, model.behind)
-    shown = [chat.pixels(f.picture(i)) for f, i in zip(frames, sample.images)]
+    shown = [f.picture(i) if chat.processor else chat.pixels(f.picture(i)) for f, i in zip(frames, sample.images)]
     ids, tensors, _ = chat.encode(said, shown, False)
     ids = torch.tensor([ids])
     if hasattr(model.model.model, "rope_deltas"):
@@ -94,6 +94,17 @@ def by_transformers(model: Foreign, sample: Sample, most: int) -> tuple[list[int
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_are_those_of_transformers(models, kind):
     model, samples = models(kind), asked()
+    for sample, answer in zip(samples, model.answer(samples)):
+        ids, mean = by_transformers(model, sample, 8)
+        assert answer.raw == model.encoder.decode(ids).removeprefix(" "), sample.id
+        assert np.log(answer.score) == pytest.approx(mean, rel=1e-3)
+
+
+def test_other_families_go_through_their_own_processor(folders):
+    """LLaVA-NeXT cuts pictures into tiles; its codec has to be named, and places are fractions of the whole picture."""
+    model = loupe.load(f"{folders('llava_next')}#codec=pink", device="cpu", answer=8)
+    assert model.framing.name == "whole" and model.chat.processor is not None
+    samples = asked()
     for sample, answer in zip(samples, model.answer(samples)):
         ids, mean = by_transformers(model, sample, 8)
         assert answer.raw == model.encoder.decode(ids).removeprefix(" "), sample.id

@@ -19,7 +19,7 @@ _QWEN2, _QWEN25 = Family("qwen2-vl", "smart-resize", "grid"), Family("qwen2.5-vl
 _QWEN3 = Family("qwen3-vl", "smart-resize", "grid")
 FAMILIES: dict[str, Family] = {
     "qwen2_vl": _QWEN2, "qwen2_5_vl": _QWEN25, "qwen3_vl": _QWEN3, "qwen3_vl_moe": _QWEN3,
-    "llava": Family("llava", "pad-mean", "square"), "vipllava": Family("llava", "pad-mean", "square"),
+    "llava": Family("llava", "pad-mean", "square"),
 }
 OTHER = Family("", "whole")  # through its own processor; the codec has to be named
 # what an endpoint's model is taken for by its name; the first that fits
