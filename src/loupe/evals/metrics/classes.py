@@ -35,20 +35,22 @@ def score(predictions: Sequence[Prediction], encoder: Encoder | None = None, ran
                     for name, v in values.items())
     if given:
         figures = (share("accuracy", (n == p.truth for n, p in zip(names, predictions))), *figures)
-    empty = ["picture" if any(q.kind == "picture" for q in p.answer.problems) else "empty"
-             for p in predictions if not p.answer.text]
+    empty = ["like no class" if p.answer.text else "picture" if any(q.kind == "picture" for q in p.answer.problems)
+             else "empty" for p, name in zip(predictions, names) if not name]
     exact = int((likeness >= 1.0).sum())
     remarks = ((f"answers that are a class's name, of {count}", exact),) if isinstance(encoder, Lexical) else ()
     return Scores("classes", count, figures, counted(empty), remarks)
 
 
 def named(predictions: Sequence[Prediction], classes: Sequence[str], encoder: Encoder) -> tuple[list[str], np.ndarray]:
-    """The class of every answer ("" of an empty one), and how alike they are."""
+    """The class of every answer, and how alike they are; "" of an empty one, and where no class is more like it than
+    the others."""
     texts = sorted({p.answer.text for p in predictions if p.answer.text})
     if not texts or not classes:
         return [""] * len(predictions), np.zeros(len(predictions))
     table = np.asarray(encoder.similarity(texts, classes), float)
-    best = {text: (classes[int(row.argmax())], float(row.max())) for text, row in zip(texts, table)}
+    told = table.max(1) > table.min(1) if len(classes) > 1 else np.full(len(texts), True)
+    best = {text: (classes[int(row.argmax())], float(row.max())) for text, row, some in zip(texts, table, told) if some}
     pairs = [best.get(p.answer.text, ("", 0.0)) for p in predictions]
     return [name for name, _ in pairs], np.array([value for _, value in pairs])
 
