@@ -112,8 +112,7 @@ def test_pixels_of_any_folder(shared_data, tmp_path):
         name, whole = "grey", True
 
         def answer(self, samples):
-            for s in samples:
-                yield Answer((Colour(128, 128, 128),) * 64 ** 2)
+            yield from (Answer((Colour(128, 128, 128),) * 64 ** 2) for _ in samples)
 
     result = evaluate(Grey(), questions, limit=3, progress=False)
     said = str(result)

@@ -9,8 +9,9 @@ import pytest
 
 from loupe import cli, world
 from loupe.data.draw import open_mixture
-from loupe.models.assembly import build, count
+from loupe.models.assembly import build
 from loupe.models.checkpoint import load
+from loupe.models.tuner import apply
 from loupe.recipes import recipe
 from loupe.recipes.pae import PICTURES
 from loupe.training.run import train
@@ -42,28 +43,29 @@ def test_numbers_of_the_paper():
 def test_parameters():
     """Of MiniGPT-v2's shape, by hand: the tower, four of its tokens in one, LoRA on queries and values."""
     made = recipe("pae")
-    model = build(made.model, device="meta")
-    assert (model.vision.tokens, model.bridge.tokens) == (1024, 256)
-    assert tuple(model.bridge.project.weight.shape) == (HEAD, 5632)
-    assert model.vision.final == "post_layernorm"
     layer = (WIDTH * 3 * WIDTH + 3 * WIDTH) + (WIDTH * WIDTH + WIDTH) + (WIDTH * INNER + INNER) + (
         INNER * WIDTH + WIDTH) + 4 * WIDTH
     around = (WIDTH * 3 * 14 * 14 + WIDTH) + WIDTH + 257 * WIDTH + 2 * WIDTH
     tower, bridge, lora = DEPTH * layer + around, 5632 * HEAD + HEAD, 32 * 2 * 64 * (HEAD + HEAD)
     assert (tower, bridge, lora) == (985_952_256, 23_072_768, 33_554_432)
-    blind, seeing = (count(made.model, stage.tune) for stage in made.stages[:2])
-    assert [blind[p].trainable for p in ("vision", "bridge", "language", "tokens")] == [0, bridge, lora, 0]
-    assert seeing["vision"].trainable == seeing["vision"].total == tower
-    assert blind["language"].total == 6_738_415_616 + lora
+    model = build(made.model, device="meta")
+    assert (model.vision.tokens, model.bridge.tokens) == (1024, 256)
+    assert tuple(model.bridge.project.weight.shape) == (HEAD, 5632)
+    assert model.vision.final == "post_layernorm"
+    assert sum(p.numel() for p in model.vision.parameters()) == tower
+    for stage, seen in zip(made.stages, (0, tower, 0)):
+        apply(model, stage.tune)
+        trains = {part: sum(p.numel() for p in getattr(model, part).parameters() if p.requires_grad)
+                  for part in ("vision", "bridge", "language")}
+        assert trains == {"vision": seen, "bridge": bridge, "language": lora}
+    assert sum(p.numel() for p in model.language.parameters()) == 6_738_415_616 + lora
 
 
 def test_show(capsys):
-    assert cli.main(["show", "pae", "--samples", "60"]) == 0
+    assert cli.main(["show", "pae", "--samples", "40", "--no-parameters"]) == 0
     said = capsys.readouterr().out
-    assert "4 tokens into one" in said and "985,952,256" in said and "33,554,432" in said
+    assert "4 tokens into one" in said and "lora (rank 64" in said
     assert "<s>[INST] <Img><image></Img> [reconstruct] loc: [" in said and "] rgb: [/INST]" in said
-    assert cli.main(["show", "pae-segment", "--samples", "2", "--no-parameters"]) == 0
-    assert "mask: [/INST]" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_three_stages_and_masks_on_tiny_parts(data, parts, tmp_path):
     model = load(run.model)
     assert [type(t).__name__ for t in model.structure["vision"]] == ["Full"]  # stored whole: it has left its base
     assert "vision" not in model.bases or model.structure["vision"]
-    after = shortened(recipe("pae-segment").change(*places, f"weights={tmp_path / 'run'}"))
+    after = shortened(recipe("pae-segment").change("model.vision.size=56", f"weights={tmp_path / 'run'}"))  # no places
     after = replace(after, stages=tuple(replace(s, precision="float32") for s in after.stages))
     masks = train(after, tmp_path / "masks", data, **QUIET)
     assert set(masks.metrics[-1]["losses"]) <= {"segmentation", "grounding"}

@@ -1,7 +1,7 @@
 """PAE-LaMM: seeing pixels by answering what colour a place has, then masks by asking whether a place lies on a thing.
 
     loupe import minigpt-v2 checkpoint.pth --vision blip2-opt-2.7b --language Llama-2-7b-chat-hf --form pae --out START
-    loupe train pae weights=START/model --root DATA --out RUN     DATA holds coco, refer, visual_genome and llava
+    loupe train pae weights=START --root DATA --out RUN     DATA holds coco, refer, visual_genome and llava
     loupe evaluate RUN coco-pixels-val2017 --root DATA            the paper: 6.59 (Table 8), L2 or sum of the channels
     loupe train pae-segment weights=RUN --root DATA --out MASKS
     loupe evaluate MASKS refcoco-masks-val --root DATA --limit 100   the paper: cIoU 83.93 (Table 3)
@@ -75,7 +75,7 @@ PAE = Recipe(
         # §4: MiniGPT-v2 at 448 x 448: 1,024 tokens of EVA-CLIP-g, four neighbours in one, 256 x 5,632
         vision=VisionSpec("Salesforce/blip2-opt-2.7b", layer=-1, size=448, norm=True),
         bridge=BridgeSpec("linear", merge=4),
-        language=LanguageSpec("meta-llama/Llama-2-7b-chat-hf", max_length=2048),
+        language=LanguageSpec("meta-llama/Llama-2-7b-chat-hf", max_length=4096),
         codec="pae",  # §3.1
         dialogue="pae",  # §3.1, §3.3
     ),

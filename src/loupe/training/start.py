@@ -10,9 +10,10 @@ import torch
 from loupe import config, shipped
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
-from loupe.models.assembly import build
+from loupe.models.assembly import build, with_bases
 from loupe.models.bridge import place_code
 from loupe.models.recoding import recoded
+from loupe.models.spec import ModelSpec
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
@@ -30,19 +31,27 @@ def first(recipe: Recipe, materials: Materials, folder: Path, device) -> VLM:
 
 
 def trained(recipe: Recipe) -> VLM:
-    """The model recipe.weights names, its codec and dialogue changed to the recipe's where they differ; ConfigError where
-    it is of another shape than recipe.model."""
+    """The model recipe.weights names, its codec and dialogue changed to the recipe's where they differ; ConfigError
+    where it is of another shape than recipe.model."""
     name = recipe.weights
     folder = shipped.folder(name) if shipped.is_shipped(name) else Path(name)
     if not (folder / checkpoint.MANIFEST).is_file() or (folder / "recipe.json").is_file():
         folder = folder / "model"  # of a run
     model = checkpoint.load(folder)
     wanted = recipe.model
-    changed = config.differences(replace(model.spec, codec=wanted.codec, dialogue=wanted.dialogue), wanted)
+    changed = config.differences(replace(model.spec, codec=wanted.codec, dialogue=wanted.dialogue),
+                                 with_bases(wanted, _downloads(model.spec, wanted)))
     if changed:
         raise ConfigError("the trained model is of another shape than the recipe's", got="; ".join(changed[:4]),
                           where=f"weights {name}", do="change the recipe's model to what was trained")
     return recoded(model, wanted.codec, wanted.dialogue)
+
+
+def _downloads(spec: ModelSpec, wanted: ModelSpec) -> dict[str, str]:
+    """Where a trained model has the downloads that the recipe names otherwise: a place is no shape."""
+    both = {part: (getattr(spec, part).checkpoint, getattr(wanted, part).checkpoint) for part in ("vision", "language")}
+    return {part: mine for part, (mine, theirs) in both.items()
+            if mine and theirs and not shipped.is_shipped(mine) and not shipped.is_shipped(theirs)}
 
 
 @torch.no_grad()
