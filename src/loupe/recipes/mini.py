@@ -103,6 +103,9 @@ MORE = replace(  # everything again, by how much there is to learn
     task_options={**EVERYTHING.task_options, "detection": {"order": "left", "flatten": False, "absent": 0.4},
                   "counting": {"flatten": False, "absent": 0.4},
                   "segmentation": {"phrases": "refers", "boxed": 0.6}})
+FINE = replace(  # and the finest, whose questions are short: colours and outlines, place by place
+    MORE, tasks=tuple({**dict(MORE.tasks), "reading": 1.4, "reconstruction": 6.0, "segmentation": 2.4}.items()))
+STEEP = Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon")
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
     model=replace(SMALL, vision=replace(SMALL.vision, checkpoint="loupe/tower", config=None),
@@ -117,12 +120,10 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
         Stage("find", Mixture((FINDING,), pairs_per_image=8),
               Optim(1.5e-3, 0.02, warmup=200, schedule="constant", betas=BETAS), WORDS, epochs=None, steps=5400,
               batch=64),
-        Stage("all", Mixture((MORE,), pairs_per_image=8),
-              Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon"), WORDS, epochs=None,
-              steps=12_000, batch=64),
-        Stage("polish", Mixture((MORE,), pairs_per_image=8),
-              Optim(7e-4, 0.02, warmup=200, betas=BETAS, method="muon"),
-              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=4000, batch=64),
+        Stage("all", Mixture((MORE,), pairs_per_image=8), STEEP, WORDS, epochs=None, steps=1700, batch=64),
+        Stage("fine", Mixture((FINE,), pairs_per_image=12), STEEP, WORDS, epochs=None, steps=8000, batch=96),
+        Stage("polish", Mixture((FINE,), pairs_per_image=12), replace(STEEP, lr=7e-4, schedule="cosine"),
+              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=3000, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
