@@ -1,0 +1,47 @@
+"""`loupe check`: the table, the totals, what is missing, the exit code."""
+
+import shutil
+
+import pytest
+
+from loupe import world
+from loupe.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("chatspot") / "data"
+    world.write(out, 10, seed=2, val=6, world="mini", also="chatspot", oddities=0.0)
+    return out
+
+
+def test_everything_is_there(folder, capsys):
+    assert main(["check", "chatspot", "--root", str(folder), "--exact"]) == 0
+    said = capsys.readouterr().out
+    assert "(the paper: 1,200,000)" in said and "(the paper: 3,000,000)" in said and "(the paper: 108,000)" in said
+    lines = {line.split()[0]: line.split() for line in said.splitlines() if line}
+    assert lines["cc595k"][1:] == ["10", "595,375", "10", "0", "llava_cc3m"]
+    assert "everything is there; next: loupe train chatspot" in said and "~" not in said
+    # 10 pictures of each folder; Objects365 is read by both stages and counts once
+    named = {line.split()[-1]: int(line.split()[1]) for line in said.splitlines()[1:13]}
+    assert f"in all: {sum(named.values()):,} pictures" in said and len(named) >= 10
+
+
+def test_what_is_missing_is_named_and_the_code_says_so(folder, tmp_path, capsys):
+    part = tmp_path / "part"
+    shutil.copytree(folder, part)
+    shutil.rmtree(part / "art")
+    (part / "docvqa/train_v1.0_withQT.json").unlink()
+    (part / "coco_text/cocotext.v2.json").write_text("{}")
+    assert main(["check", "chatspot", "--root", str(part)]) == 2
+    said = capsys.readouterr().out
+    for text in ("art", "folder of the dataset does not exist", "train_v1.0_withQT.json", "lacks 'imgs'",
+                 "cannot hold out coco-text val", "4 of its folders are missing or wrong"):
+        assert text in said, text
+    assert main(["check", "chatspt", "--root", str(part)]) == 2
+    assert "did you mean 'chatspot'" in capsys.readouterr().err
+
+
+def test_other_recipes_have_no_totals(folder, capsys):
+    assert main(["check", "chatspot-mini", "--root", str(folder)]) == 0
+    assert "the paper" not in capsys.readouterr().out
