@@ -48,12 +48,12 @@ def asked(what: str, image: Image, boxes: list[Box]) -> list[Sample]:
             "both": [*classified(image, boxes), *named]}[what]
 
 
-def measure(model: Model, counts: list[int], pictures: int, least: float) -> None:
+def measure(model: Model, kinds: list[str], counts: list[int], pictures: int, least: float) -> None:
     side, tokens = model.vlm.encoder.vision.size, model.vlm.encoder.tokens
     print(f"{model.name}: {tokens} image tokens, answers of at most {model.limits.answer} tokens")
     print(f"{'':<15}{'boxes':>5} {'plain ms':>9} {'shared ms':>10} {'ratio':>6} {'bound':>6} {'quotient':>9}")
     records = list(world.records(pictures, seed=5, world="mini-128" if side > 96 else "mini"))
-    for what in ("classification", "referring", "both"):
+    for what in kinds:
         for count in counts:
             rows = []
             for record in records:
@@ -70,6 +70,7 @@ def measure(model: Model, counts: list[int], pictures: int, least: float) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mini")
+    parser.add_argument("--what", default="classification,referring,both", help="which rows")
     parser.add_argument("--boxes", default="1,4,8")
     parser.add_argument("--size", type=int, help="an untrained model of the same parts for pictures of this size")
     parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
@@ -82,7 +83,7 @@ def main() -> None:
     model = untrained(model, args.size) if args.size else model
     if args.tokens or args.size:
         model = endless(model, args.tokens or TOKENS)
-    measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.seconds)
+    measure(model, args.what.split(","), [int(n) for n in args.boxes.split(",")], args.pictures, args.seconds)
 
 
 if __name__ == "__main__":
