@@ -127,21 +127,23 @@ class Handler(BaseHTTPRequestHandler):
         if "swatch" in words:
             pieces = ["It is #c82c28."]
         try:
-            for k, text in enumerate(pieces):
+            for text in pieces:
                 delta: dict = {"content": text}
                 if "[" in text:
                     index = int(text.split("[")[1][0]) - 1
                     delta["regions"] = [{**FOUND[index], "index": index}]
                 self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
                 time.sleep(self.server.pace)
-            last = {"problems": [{"kind": "inverted", "message": "'[9, 9, 1, 1]' is no region"}]} if "odd" in words else {}
+            odd = [{"kind": "inverted", "message": "'[9, 9, 1, 1]' is no region"}]
+            last = {"problems": odd} if "odd" in words else {}
             self.event({"choices": [{"index": 0, "delta": last, "finish_reason": "stop"}]})
             self.wfile.write(b"data: [DONE]\n\n")
         except BrokenPipeError:
             self.server.asked.append(("broken off", {}))
 
     def event(self, data: dict):
-        self.wfile.write(b"data: " + json.dumps({"id": "1", "object": "chat.completion.chunk", **data}).encode() + b"\n\n")
+        chunk = json.dumps({"id": "1", "object": "chat.completion.chunk", **data})
+        self.wfile.write(f"data: {chunk}\n\n".encode())
         self.wfile.flush()
 
     def about(self, verb: str, data: dict):

@@ -6,47 +6,32 @@ import numpy as np
 import pytest
 
 from loupe.regions import Mask
-from tests.serving.standin import Standin
-from tests.serving.visitor import Visitor, launched
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright, browser = launched()
-    yield browser
-    browser.close()
-    playwright.stop()
+from tests.serving.visitor import Visitor
 
 
 @pytest.fixture
-def server():
-    with Standin() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(browser, server):
-    visitor = Visitor(browser, server.url)
+def desk(browser, standin):
+    visitor = Visitor(browser, standin.url)
     visitor.begin()
     yield visitor
     visitor.leave()
 
 
 @pytest.fixture
-def phone(browser, server):
-    visitor = Visitor(browser, server.url, phone=True)
+def phone(browser, standin):
+    visitor = Visitor(browser, standin.url, phone=True)
     visitor.begin()
     yield visitor
     visitor.leave()
 
 
-def asked(server) -> list[dict]:
+def asked(standin) -> list[dict]:
     """The regions of the last question."""
-    parts = server.asked[-1][1]["messages"][-1]["content"]
+    parts = standin.asked[-1][1]["messages"][-1]["content"]
     return [p for p in parts if p["type"] not in ("text", "image_url")]
 
 
-def test_each_kind_with_the_mouse(desk, server):
+def test_each_kind_with_the_mouse(desk, standin):
     desk.drag((12, 14), (44, 47))
     desk.tool("Point")
     desk.click(69, 60)
@@ -57,7 +42,7 @@ def test_each_kind_with_the_mouse(desk, server):
     desk.tool("Brush")
     desk.drag((20, 80), (60, 88))
     desk.ask("what are these?")
-    box, point, polygon, mask = asked(server)
+    box, point, polygon, mask = asked(standin)
     assert box["type"] == "box" and box["box"] == pytest.approx([12, 14, 44, 47], abs=0.11)
     assert point["type"] == "point" and point["point"] == pytest.approx([69, 60], abs=0.11)
     assert polygon["type"] == "polygon"
@@ -76,7 +61,7 @@ def stroke(a, b, radius) -> np.ndarray:
     return np.hypot(x - a[0] - t * along[0], y - a[1] - t * along[1]) <= radius
 
 
-def test_each_kind_with_a_finger(phone, server):
+def test_each_kind_with_a_finger(phone, standin):
     phone.touch((12, 14), (30, 30), (44, 47))
     phone.tool("Point")
     phone.touch((69, 60))
@@ -86,7 +71,7 @@ def test_each_kind_with_a_finger(phone, server):
     phone.tool("Brush")
     phone.touch((20, 80), (40, 84), (60, 88))
     phone.ask("what are these?")
-    box, point, polygon, mask = asked(server)
+    box, point, polygon, mask = asked(standin)
     assert box["box"] == pytest.approx([12, 14, 44, 47], abs=0.3)
     assert point["point"] == pytest.approx([69, 60], abs=0.3)
     assert 5 <= len(polygon["polygon"]) <= 24  # a shape drawn in one pull is closed and made simple
@@ -95,6 +80,7 @@ def test_each_kind_with_a_finger(phone, server):
     assert Mask.from_rle(mask["mask"]).area > 100
 
 
+@pytest.mark.long
 def test_two_fingers_zoom_and_draw_nothing(phone):
     before = float(phone.canvas.get_attribute("data-view").split()[0])
     x, y = phone.at(48, 48)
@@ -105,7 +91,7 @@ def test_two_fingers_zoom_and_draw_nothing(phone):
     assert not phone.tab.locator(".words .chip").count()
 
 
-def test_move_resize_undo_redo_delete(desk, server):
+def test_move_resize_undo_redo_delete(desk, standin):
     desk.drag((20, 20), (40, 40))
     desk.drag((40, 40), (50, 60))  # the lower right handle
     desk.tool("Select and move")
@@ -129,6 +115,7 @@ def test_move_resize_undo_redo_delete(desk, server):
     assert desk.tags == ["box 1 from 66, 15 to 96, 55"]
 
 
+@pytest.mark.long
 def test_corners_of_a_polygon_move_and_grow(desk):
     desk.tool("Polygon")
     for corner in [(20, 20), (60, 20), (60, 60), (20, 60)]:
@@ -141,23 +128,25 @@ def test_corners_of_a_polygon_move_and_grow(desk):
     assert desk.tags == ["polygon 1 with 4 corners"]
 
 
-def test_brush_adds_to_what_is_painted_and_wipes(desk, server):
+@pytest.mark.long
+def test_brush_adds_to_what_is_painted_and_wipes(desk, standin):
     desk.tool("Brush")
     desk.drag((20, 20), (40, 20))
     desk.drag((20, 30), (40, 30))
     assert desk.tags == ["painted area 1"]
     desk.ask("first")
-    first = Mask.from_rle(asked(server)[0]["mask"]).array()
+    first = Mask.from_rle(asked(standin)[0]["mask"]).array()
     desk.tab.locator(".tags button").first.click()
     desk.tab.get_by_role("button", name="Wipe away").click()
     desk.drag((20, 20), (40, 20))
     desk.tab.locator(".tags button").first.dblclick()
     desk.ask("second")
-    second = Mask.from_rle(asked(server)[0]["mask"]).array()
+    second = Mask.from_rle(asked(standin)[0]["mask"]).array()
     assert first[20, 30] and first[30, 30] and not second[20, 30] and second[31, 30]
     assert not (second & ~first).any()
 
 
+@pytest.mark.long
 def test_a_slip_of_the_hand_draws_nothing(desk):
     desk.click(70, 70)
     desk.tool("Point")
@@ -165,13 +154,15 @@ def test_a_slip_of_the_hand_draws_nothing(desk):
     assert desk.tags == []
 
 
-def test_regions_beside_the_picture_are_cut_off(desk, server):
+@pytest.mark.long
+def test_regions_beside_the_picture_are_cut_off(desk, standin):
     desk.drag((80, 80), (120, 110))
     desk.ask("here?")
-    assert asked(server)[0]["box"] == pytest.approx([80, 80, 96, 96], abs=0.11)
+    assert asked(standin)[0]["box"] == pytest.approx([80, 80, 96, 96], abs=0.11)
 
 
-def test_wheel_zooms_where_the_mouse_is(desk, server):
+@pytest.mark.long
+def test_wheel_zooms_where_the_mouse_is(desk, standin):
     place = desk.at(30, 40)
     desk.tab.mouse.move(*place)
     desk.tab.mouse.wheel(0, -400)
@@ -179,6 +170,6 @@ def test_wheel_zooms_where_the_mouse_is(desk, server):
     assert desk.at(30, 40) == pytest.approx(place, abs=1)
     desk.drag((25, 35), (45, 55))
     desk.ask("zoomed")
-    assert asked(server)[0]["box"] == pytest.approx([25, 35, 45, 55], abs=0.11)
+    assert asked(standin)[0]["box"] == pytest.approx([25, 35, 45, 55], abs=0.11)
     desk.tab.get_by_role("button", name="fit the whole picture").click()
     assert desk.at(0, 0)[0] > 0

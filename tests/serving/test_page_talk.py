@@ -12,34 +12,20 @@ from PIL import Image as Pillow
 from loupe.plain import from_plain
 from loupe.regions import Box, Mask
 from loupe.sample import Regions, Sample
-from tests.serving.standin import FOUND, Standin, png
-from tests.serving.visitor import Visitor, launched
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright, browser = launched()
-    yield browser
-    browser.close()
-    playwright.stop()
+from tests.serving.standin import FOUND, png
+from tests.serving.visitor import Visitor
 
 
 @pytest.fixture
-def server():
-    with Standin() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(browser, server):
-    visitor = Visitor(browser, server.url)
+def desk(browser, standin):
+    visitor = Visitor(browser, standin.url)
     visitor.begin()
     yield visitor
     visitor.leave()
 
 
-def test_the_answer_streams_and_its_chips_light_up(desk, server):
-    server.pace = 0.4
+def test_the_answer_streams_and_its_chips_light_up(desk, standin):
+    standin.pace = 0.4
     desk.drag((12, 14), (44, 47))
     desk.write("what is left of this?")
     desk.tab.keyboard.press("Enter")
@@ -64,7 +50,7 @@ def test_the_answer_streams_and_its_chips_light_up(desk, server):
     desk.shot("desk-answer")
 
 
-def test_turns_before_are_told_with_their_regions(desk, server):
+def test_turns_before_are_told_with_their_regions(desk, standin):
     desk.drag((12, 14), (44, 47))
     desk.ask("what is this?")
     desk.write("and @2 ")
@@ -72,7 +58,7 @@ def test_turns_before_are_told_with_their_regions(desk, server):
     desk.write("?")
     desk.tab.keyboard.press("Enter")
     desk.settled(1)
-    first, said, second = server.asked[-1][1]["messages"]
+    first, said, second = standin.asked[-1][1]["messages"]
     assert [p["type"] for p in first["content"]] == ["image_url", "box", "text"]
     assert first["content"][0]["image_url"]["url"].startswith("loupe:")
     assert said["role"] == "assistant" and said["content"].count("[") == 2
@@ -81,7 +67,7 @@ def test_turns_before_are_told_with_their_regions(desk, server):
     assert second["content"][1]["box"] == FOUND[0]["box"] and second["content"][2]["text"].strip() == "?"
 
 
-def test_quick_questions_and_an_honest_no(desk, server):
+def test_quick_questions_and_an_honest_no(desk, standin):
     desk.drag((12, 14), (44, 47))
     quick = desk.tab.get_by_role("toolbar", name="Questions about")
     for k, label in enumerate(["What is this?", "Describe", "Read the text", "What colour?", "Outline", "Where else?"]):
@@ -89,8 +75,8 @@ def test_quick_questions_and_an_honest_no(desk, server):
         desk.settled(k)
     said = [" ".join(text.split()) for text in desk.answers.locator("p").all_inner_texts()]
     assert said[:4] == ["circle", "the large red circle", "EXIT", "#c82c28"]
-    assert desk.tags[-2:] == ["painted area 2", "box 3, a small blue square from 58, 50 to 80, 71"]  # not the same again
-    paths = [path.rsplit("/", 1)[1] for path, _ in server.asked]
+    assert desk.tags[-2:] == ["painted area 2", "box 3, a small blue square from 58, 50 to 80, 71"]  # no repeat
+    paths = [path.rsplit("/", 1)[1] for path, _ in standin.asked]
     assert paths == ["ask", "describe", "ask", "ask", "segment", "ask", "locate"]
     desk.tab.locator(".composer").get_by_text("Find").click()
     desk.ask("the green dragon")
@@ -99,10 +85,11 @@ def test_quick_questions_and_an_honest_no(desk, server):
     desk.shot("desk-not-there")
     desk.tab.get_by_role("button", name="Show its best guess").click()
     desk.settled(7)
-    assert server.asked[-1][1]["check"] is False and len(desk.tags) == 4
+    assert standin.asked[-1][1]["check"] is False and len(desk.tags) == 4
 
 
-def test_an_answer_is_stopped_and_asked_again(desk, server):
+@pytest.mark.long
+def test_an_answer_is_stopped_and_asked_again(desk, standin):
     desk.write("a long story")
     desk.tab.keyboard.press("Enter")
     desk.answers.first.get_by_text("Word").wait_for()
@@ -110,20 +97,22 @@ def test_an_answer_is_stopped_and_asked_again(desk, server):
     desk.settled(0)
     assert desk.answers.first.get_attribute("data-status") == "stopped"
     desk.tab.wait_for_timeout(200)
-    assert ("broken off", {}) in server.asked  # its place is free
+    assert ("broken off", {}) in standin.asked  # its place is free
     desk.ask("an odd one")
     assert "could not be read as a region" in desk.answers.nth(1).inner_text()
 
 
-def test_a_full_server_is_asked_again(desk, server):
-    server.full = 1
+@pytest.mark.long
+def test_a_full_server_is_asked_again(desk, standin):
+    standin.full = 1
     desk.ask("are you there?")
-    assert desk.answers.first.get_attribute("data-status") == "done" and len(server.asked) == 2
+    assert desk.answers.first.get_attribute("data-status") == "done" and len(standin.asked) == 2
     assert len(desk.faults) == 1 and "429" in desk.faults.pop()  # the browser's own note
 
 
-def test_trouble_is_told_where_it_happened(browser, server, tmp_path):
-    visitor = Visitor(browser, server.url)
+@pytest.mark.long
+def test_trouble_is_told_where_it_happened(browser, standin, tmp_path):
+    visitor = Visitor(browser, standin.url)
     bad = tmp_path / "broken.png"
     bad.write_bytes(png()[:60])
     with visitor.tab.expect_file_chooser() as chooser:
@@ -131,14 +120,14 @@ def test_trouble_is_told_where_it_happened(browser, server, tmp_path):
     chooser.value.set_files(bad)
     visitor.tab.locator(".toast", has_text="no picture that can be read").wait_for()
     visitor.begin()
-    server.full = 9
+    standin.full = 9
     visitor.write("anyone?")
     visitor.tab.keyboard.press("Enter")
     visitor.answers.locator("[role=alert]", has_text="too many questions").wait_for()
     visitor.context.close()
 
 
-def test_exports(desk, server):
+def test_exports(desk, standin):
     desk.drag((10, 60), (40, 90))
     desk.ask("what is left of this?")
     desk.tab.locator(".composer").get_by_text("Find").click()
@@ -167,6 +156,7 @@ def test_exports(desk, server):
     assert abs(edge - (0, 114, 178)).max() < 40 and abs(outside - (214, 210, 200)).max() == 0
 
 
+@pytest.mark.long
 def test_a_found_mask_comes_back_bit_for_bit(desk):
     desk.click(69, 60)
     desk.tool("Point")

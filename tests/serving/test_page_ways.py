@@ -1,4 +1,4 @@
-"""Ways to use the page: photos of phones, paste and drop, the keyboard alone, screen readers, small screens, the dark."""
+"""Ways to use the page: photos of phones, paste and drop, the keyboard alone, small screens, the dark."""
 
 from __future__ import annotations
 
@@ -7,32 +7,18 @@ import base64
 import pytest
 from PIL import Image as Pillow
 
-from tests.serving.standin import Standin, png
-from tests.serving.visitor import Visitor, launched
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright, browser = launched()
-    yield browser
-    browser.close()
-    playwright.stop()
+from tests.serving.standin import png
+from tests.serving.visitor import Visitor
 
 
 @pytest.fixture
-def server():
-    with Standin() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(browser, server):
-    visitor = Visitor(browser, server.url)
+def desk(browser, standin):
+    visitor = Visitor(browser, standin.url)
     yield visitor
     visitor.leave()
 
 
-def test_a_phones_photo_stands_upright(desk, server, tmp_path):
+def test_a_phones_photo_stands_upright(desk, standin, tmp_path):
     photo = Pillow.new("RGB", (400, 300), "white")
     photo.paste((200, 0, 0), (0, 200, 100, 300))  # lower left as stored: upper left when turned clockwise
     exif = Pillow.Exif()
@@ -42,7 +28,7 @@ def test_a_phones_photo_stands_upright(desk, server, tmp_path):
     assert "300 by 400 pixels" in desk.canvas.get_attribute("aria-label")
     desk.drag((0, 0), (100, 100))
     desk.ask("what is here?")
-    (box,) = [p for p in server.asked[-1][1]["messages"][0]["content"] if p["type"] == "box"]
+    (box,) = [p for p in standin.asked[-1][1]["messages"][0]["content"] if p["type"] == "box"]
     assert box["box"] == pytest.approx([0, 0, 100, 100], abs=1)
     drawn = Pillow.open(desk.save("Picture with drawings")).convert("RGB")
     scale = drawn.width / 300
@@ -62,7 +48,8 @@ GIVE = """([kind, data]) => {
 }"""
 
 
-def test_paste_and_drop_and_several_pictures(desk, server):
+@pytest.mark.long
+def test_paste_and_drop_and_several_pictures(desk, standin):
     desk.tab.evaluate(GIVE, ["paste", base64.b64encode(png()).decode()])
     desk.ready()
     desk.tab.evaluate(GIVE, ["drop", base64.b64encode(png((48, 64))).decode()])
@@ -71,14 +58,14 @@ def test_paste_and_drop_and_several_pictures(desk, server):
     assert "48 by 64 pixels" in desk.canvas.get_attribute("aria-label")
     desk.drag((10, 10), (20, 20))
     desk.ask("which one?")
-    content = server.asked[-1][1]["messages"][0]["content"]
+    content = standin.asked[-1][1]["messages"][0]["content"]
     assert [p["type"] for p in content] == ["image_url", "image_url", "box", "text"] and content[2]["image"] == 1
     desk.answers.first.locator(".chip").first.click()  # the answer speaks of the first picture
     assert "96 by 96 pixels" in desk.canvas.get_attribute("aria-label")
     desk.shot("desk-two-pictures")
 
 
-def test_the_keyboard_alone(desk, server):
+def test_the_keyboard_alone(desk, standin):
     keys = desk.tab.keyboard
     sample = desk.tab.locator(".samples button").first
     sample.wait_for()
@@ -115,20 +102,21 @@ def test_the_keyboard_alone(desk, server):
     keys.press("Enter")
     desk.settled(0)
     assert desk.said.startswith("Answer: There is a large red circle [2]")
-    assert [p["type"] for p in server.asked[0][1]["messages"][0]["content"]] == ["image_url", "box", "text"]
+    assert [p["type"] for p in standin.asked[0][1]["messages"][0]["content"]] == ["image_url", "box", "text"]
 
 
 NAMELESS = """() => [...document.querySelectorAll("button, input, [role=textbox], [role=application], img")]
   .filter((e) => e.checkVisibility() && !(e.getAttribute("aria-label") || e.getAttribute("alt") !== null
     || e.labels?.length || e.innerText?.trim())).map((e) => e.outerHTML.slice(0, 120))"""
-SMALL = """() => [...document.querySelectorAll("button")].filter((e) => e.checkVisibility() && !e.matches(".chip, .link, .small"))
+SMALL = """() => [...document.querySelectorAll("button")]
+  .filter((e) => e.checkVisibility() && !e.matches(".chip, .link, .small"))
   .map((e) => [e.getAttribute("aria-label") || e.innerText, e.getBoundingClientRect()])
   .filter(([, r]) => r.height < 34 || r.width < 34).map(([name]) => name)"""
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_phone(browser, server, dark):
-    phone = Visitor(browser, server.url, phone=True, dark=dark)
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)], ids=["light", "dark"])
+def test_a_phone(browser, standin, dark):
+    phone = Visitor(browser, standin.url, phone=True, dark=dark)
     phone.tab.locator(".samples img").last.wait_for()
     name = f"phone-{'dark' if dark else 'light'}"
     phone.shot(f"{name}-begin")
@@ -145,6 +133,7 @@ def test_a_phone(browser, server, dark):
     phone.leave()
 
 
+@pytest.mark.long
 def test_desk_in_the_dark_and_what_is_on_it(desk):
     desk.begin()
     desk.tab.get_by_role("button", name="Dark colours").click()
@@ -163,6 +152,7 @@ def test_desk_in_the_dark_and_what_is_on_it(desk):
     assert desk.tab.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+@pytest.mark.long
 def test_new_takes_two_presses(desk):
     desk.begin()
     desk.drag((12, 14), (44, 47))

@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 
 import pytest
 
 from loupe.plain import from_plain
 from loupe.sample import Regions
-from tests.serving.visitor import Visitor, launched
-
-pytest.importorskip("uvicorn", reason="needs the extra loupe[serve]")
+from tests.serving.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright, browser = launched()
-    yield browser
-    browser.close()
-    playwright.stop()
-
-
-@pytest.fixture(scope="module")
-def url():
-    import uvicorn
-
-    import loupe
-    from loupe.serving import application
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(application(loupe.load("mini")), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + 60
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join(15)
+def url(server) -> str:
+    return server.url + "/"
 
 
 def test_from_a_picture_to_answers(browser, url):
@@ -61,8 +32,8 @@ def test_from_a_picture_to_answers(browser, url):
     desk.drag((20, 80), (40, 84))
     assert desk.tab.locator(".words .chip").count() == 4
     desk.ask("what is there?")
-    desk.tab.get_by_text("Describe the picture").wait_for(state="detached")
-    desk.ask("Describe the picture in a sentence.")
+    desk.ask("Describe the picture in a sentence and box each thing you name.")
+    desk.shot("mini-described")
     assert [a.get_attribute("data-status") for a in desk.answers.all()] == ["done", "done"]
     desk.tab.locator(".tags button").first.click()
     desk.tab.get_by_role("button", name="What is this?").click()
@@ -86,6 +57,7 @@ def test_from_a_picture_to_answers(browser, url):
     desk.leave()
 
 
+@pytest.mark.long
 def test_what_the_model_makes_of_the_pixels(browser, url):
     phone = Visitor(browser, url, phone=True)
     phone.begin()

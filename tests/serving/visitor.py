@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-         "--disable-component-update --disable-sync").split()
+FLAGS = [f"--{flag}" for flag in ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync",
+                                  "disable-background-networking", "disable-component-update")]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 KEPT = Path(os.environ.get("LOUPE_SCREENSHOTS", "build/screenshots"))  # looked at by people, never compared
 DESK, PHONE = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
@@ -17,7 +17,7 @@ DESK, PHONE = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 
 def launched():
     """(playwright, browser); skips where either is missing."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs the extra loupe[page-tests]: pip install playwright")
+    api = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("needs a browser: apt-get install chromium")

@@ -32,7 +32,9 @@ export function Chip({ region, named }: { region: Region; named?: boolean }): JS
       data-region={region.id} aria-label={`Show ${spoken(region)}${where}${score}`} title={`${spoken(region)}${where}${score}`}
       onPointerEnter={() => light(region)} onPointerLeave={unlight} onFocus={() => light(region)} onBlur={unlight}
       onClick={() => visit(region)}>
-      {region.number}{named && region.phrase ? <span class="chip-name">{region.phrase}</span> : null}
+      {region.number}
+      {named && region.phrase ? <span class="chip-name">{region.phrase}</span> : null}
+      {named && region.score != null ? <span class="chip-score">{Math.round(region.score * 100)} %</span> : null}
     </button>
   );
 }

@@ -17,7 +17,7 @@ const MODES: { mode: Mode; label: string; icon: IconName; hint: string; needs?: 
   { mode: "find", label: "Find", icon: "find", hint: "What shall be found? “the red circle”", needs: "locate" },
   { mode: "outline", label: "Outline", icon: "outline", hint: "What shall be outlined? “the red circle”", needs: "segment" },
 ];
-const FIRST = ["Describe the picture in a sentence.", "What does the picture show?"];
+const FIRST = ["What does the picture show?", "Describe the picture in a sentence and box each thing you name."];
 
 let pen: Pen | null = null;
 

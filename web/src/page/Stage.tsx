@@ -4,10 +4,11 @@ import { useEffect, useRef } from "preact/hooks";
 import type { XY } from "../shapes.ts";
 import { opening, openFiles } from "../opening.ts";
 import { lit, picture, pictures, shown, tool } from "../state.ts";
-import { closePolygon, corners, move, pointer, press, release, wheel } from "../stage/hand.ts";
+import { closePolygon, corners, handling, move, pointer, press, release, wheel } from "../stage/hand.ts";
 import { mount } from "../stage/canvas.ts";
 import { view } from "../stage/view.ts";
 import { cursor, stageKey } from "../stage/keys.ts";
+import { unlight } from "./Chip.tsx";
 import { Icon } from "./icons.tsx";
 import { Beginning } from "./Beginning.tsx";
 import { Quick, Tags } from "./Regions.tsx";
@@ -42,7 +43,10 @@ export function Stage(): JSX.Element {
     };
     const moved = (event: PointerEvent) => move(at(event), event.pointerId, event.pointerType);
     const lifted = (event: PointerEvent) => release(event.pointerId);
-    const left = () => (pointer.value = null);
+    const left = () => {
+      pointer.value = null;
+      if (!handling.value) unlight();
+    };
     const twice = () => corners.value.length > 2 && closePolygon();
     const quiet = (event: Event) => event.preventDefault();
     area.addEventListener("wheel", rolled, { passive: false });
