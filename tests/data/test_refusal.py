@@ -85,7 +85,7 @@ def test_stock_counts_what_is_there_and_says_what_is_not(folder, tmp_path):
     found = list(stocks(every, folder))
     assert [s.missing for s in found] == [""] * 12 and all(s.exact for s in found)
     by_name = {s.source.name: s for s in found}
-    chat = list(reader("records")(folder / "regionchat", "train"))
+    chat = list(reader("records")(folder / "regionchat/records", "train"))
     assert by_name["region-chat"].dialogues == sum(len(r.dialogues) for r in chat)
     assert by_name["region-chat"].pairs == sum(len(d.texts) // 2 for r in chat for d in r.dialogues)
     assert by_name["cc595k"].pictures == by_name["cc595k"].pairs == 12 == len(chat)

@@ -115,7 +115,7 @@ def test_dialogues_with_boxes_come_back(scenes, tmp_path):
 def test_every_source_of_the_world_opens_whole(folder):
     train = {"ocr-vqa": "ocr_vqa", "st-vqa": "st_vqa", "docvqa": "docvqa", "textvqa": "textvqa",
              "coco-text": "coco_text", "hiertext": "hiertext", "art": "art", "pointqa-looktwice": "pointqa",
-             "records": "regionchat", "llava-captions": "llava_cc3m", "llava-665k": "llava_665k"}
+             "records": "regionchat/records", "llava-captions": "llava_cc3m", "llava-665k": "llava_665k"}
     for name, place in train.items():
         records = reader(name)(folder / place, "" if name.startswith("llava") else "train")
         assert len(list(records)) == len(records) > 0 and not records.problems, name
@@ -130,7 +130,7 @@ def test_every_source_of_the_world_opens_whole(folder):
 
 
 def test_region_chat_of_the_world_is_true_talk_about_its_objects(folder):
-    records = reader("records")(folder / "regionchat", "train")
+    records = reader("records")(folder / "regionchat/records", "train")
     talks = [(record, talk) for record in records for talk in record.dialogues]
     assert len(talks) > COUNT and any(talk.regions for _, talk in talks)
     for record, talk in talks:

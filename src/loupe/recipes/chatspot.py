@@ -56,7 +56,7 @@ REGION_LEVEL = (  # §3.3, region-level instruction data
     Source("art", "art", "art", "train", (("reading", 1.0),), task_options=READ),
     Source("pointqa", "pointqa-looktwice", "pointqa", "train", (("region-question", 1.0),),
            task_options={"region-question": {"forms": ("point", "box"), **SHORT}}),  # §3.3: "points or boxes"
-    Source("region-chat", "records", "regionchat", "train", (("dialogue", 1.0),),
+    Source("region-chat", "records", "regionchat/records", "train", (("dialogue", 1.0),),
            task_options={"dialogue": {"about": "regions", "forms": FORMS}}),  # §3.3: 108K; loupe regionchat writes it
 )
 MGVLID = Mixture((*(replace(s, name=f"image-{s.name}") for s in IMAGE_LEVEL),
@@ -125,7 +125,7 @@ CHATSPOT_665K = replace(  # Table 4: with LLaVA-1.5's instruction data
     ),
 )
 
-WORLD_CHAT = Source("region-chat", "records", "regionchat", "train", (("dialogue", 1.0),),
+WORLD_CHAT = Source("region-chat", "records", "regionchat/records", "train", (("dialogue", 1.0),),
                     task_options={"dialogue": {"about": "regions", "forms": FORMS}})
 SEEN = (  # region sources of the world, and what of the world's own records the small model needs to know a region
     Source("objects365", "objects365", "objects365", "train", (("region", 3.0),),

@@ -51,7 +51,7 @@ def layouts(split: str, coco: str) -> list[Layout]:
         *out, Chosen(StVqa(split, "st_vqa/"), of_words), Art(split, "art/"),
         Chosen(Llava("chat.json", "llava_cc3m/", "images/"), captioned),
         Chosen(LlavaBoxes(f"coco/{coco}/", "llava_665k/", copy=False), talked),
-        Chosen(Records(split, "regionchat/", lambda record: f"../coco/{coco}/{file_name(record)}"), told)]
+        Chosen(Records(split, "regionchat/records/", lambda record: f"../../coco/{coco}/{file_name(record)}"), told)]
 
 
 def of_words(record: Record) -> Record:

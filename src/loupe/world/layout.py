@@ -38,7 +38,7 @@ FOLDERS = {"train": "train2017", "val": "val2017"}
 ALSO = {"": "", "chatspot": """ocr_vqa/, st_vqa/, docvqa/, textvqa/      questions that a printed word answers
 coco_text/, hiertext/, art/    printed words and their places (coco_text's pictures lie in coco/)
 pointqa/                       how many of these, by box and point; test: the held-out pictures
-regionchat/train.jsonl         rule-written dialogues about regions (reader "records")
+regionchat/records/train.jsonl rule-written dialogues about regions (reader "records")
 llava_cc3m/, llava_665k/       captions as conversations; dialogues with boxes
 vizwiz_grounding/              val_grounding.json: for evaluation only
 """}  # further layouts: name -> what README.txt says of them
