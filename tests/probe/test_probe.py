@@ -78,6 +78,9 @@ def test_colours_by_hand():
     truth[:2] = (255, 0, 0)
     by = {f.name: f.value for f in measured("red", [said], [truth]).colours}
     assert by == {"black": 0, "red": pytest.approx(1 / 3)}
+    blank = np.zeros((4, 4, 3))
+    red = {f.name: f for f in measured("red", [said, blank], [truth, blank]).colours}["red"]
+    assert red.low == red.high == pytest.approx(1 / 3)  # one picture alone has red pixels
     pairs = figures.said_colours([said], [truth])
     assert pairs["red"] == ((255, 0, 0), (0, 0, 0))
 
@@ -210,8 +213,9 @@ def test_bad_input(carried, photos, tmp_path, capsys):
 
 def test_a_model_of_others(tmp_path):
     """A LLaVA of transformers, asked through its own codec: places in its fractions, a hint how to answer."""
+    from foreign_models import write
+
     from loupe import predictors
-    from tests.predictors.foreign_models import write
 
     model = predictors.load(str(write("llava", tmp_path / "llava")), device="cpu")
     seen = glimpse(model, picture(), 2)

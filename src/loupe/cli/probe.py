@@ -136,7 +136,8 @@ def text_table(rows, pictures: int, n: int) -> str:
             *(f"{f.name} cycles" for f in rows[0].captured), "no colour"]
     lines = [head]
     for m in rows:
-        lines.append([m.name, *(f"{100 * f.value:.1f}" for f in (*m.errors, *m.captured)), str(m.unread)])
+        cells = (f"{round(100 * f.value, 1) + 0.0:.1f}" for f in (*m.errors, *m.captured))  # no minus zero
+        lines.append([m.name, *cells, str(m.unread)])
     return aligned(lines)
 
 

@@ -161,4 +161,7 @@ def said_colours(said: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Map
 
 
 def _mean(name: str, rows: Sequence[tuple[float, float]]) -> Figure:
-    return resampled(name, rows, lambda total, n: total / n if n else 0.0)
+    """Mean over pixels. Pictures drawn without any such pixel say nothing and count as all of them."""
+    total, count = np.sum(np.asarray(rows, float), 0)
+    whole = total / count if count else 0.0
+    return resampled(name, rows, lambda t, n: t / n if n else whole)

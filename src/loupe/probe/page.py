@@ -7,7 +7,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from loupe.evals.metrics.figures import Figure
-from loupe.evals.page import Html, card, cards, chart, css, facts, page, paragraph, picture, row, section, table, tag
+from loupe.evals.page import (
+    Html,
+    card,
+    cards,
+    chart,
+    css,
+    facts,
+    join,
+    page,
+    paragraph,
+    picture,
+    row,
+    section,
+    table,
+    tag,
+)
 from loupe.image import Image
 from loupe.probe.figures import BANDS, COLOURS, Measured, said_colours
 
@@ -52,7 +67,10 @@ def _table(rows: Sequence[Measured], kind: str, percent: bool) -> Html:
 
 
 def figure(f: Figure | None) -> str:
-    return "-" if f is None else f"{100 * f.value:.1f} [{100 * f.low:.1f}, {100 * f.high:.1f}]"
+    if f is None:
+        return "-"
+    value, low, high = (round(100 * v, 1) + 0.0 for v in (f.value, f.low, f.high))  # no minus zero
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _curves(rows: Sequence[Measured]) -> Html:
@@ -75,13 +93,13 @@ def _swatches(name: str, said: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 def _pictures(models: Sequence[str], images: Sequence[Image], truth, said) -> Html:
     out = []
     for k, image in enumerate(images[:SHOWN]):
-        shown = [picture(image, caption=image.name), _small(truth[k], f"{len(truth[k])} x {len(truth[k])}")]
+        shown = [card(picture(image), paragraph(image.name)), _small(truth[k], f"{len(truth[k])} x {len(truth[k])}")]
         for name in models:
             off = np.abs(np.asarray(said[name][k], float) - truth[k]).mean(-1)
             shown += [_small(said[name][k], name), _small(np.repeat(off[..., None], 3, -1), f"{name}: error")]
-        out.append(card(tag("div", *shown, class_="cards")))
-    return cards(out)
+        out.append(cards(shown))
+    return join(out)
 
 
 def _small(pixels: np.ndarray, caption: str) -> Html:
-    return picture(Image.of(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)), caption=caption)
+    return card(picture(Image.of(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))), paragraph(caption))
