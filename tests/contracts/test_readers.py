@@ -98,8 +98,10 @@ def test_a_file_without_entries_gives_no_records(made):
         (root / files[0]).write_bytes(b"\x80\x02].")  # an empty list
     for file in files:
         path = root / file
-        if name == "records":
+        if name in ("records", "pope"):
             path.write_text("\n")
+        elif name == "mmbench":
+            path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
         elif name != "refer" or path.suffix == ".json":
             data, nothing = json.loads(path.read_text()), {} if name == "coco-text" else []
             path.write_text(json.dumps({k: nothing for k in data} if isinstance(data, dict) else []))
@@ -109,6 +111,8 @@ def test_a_file_without_entries_gives_no_records(made):
 
 def test_no_pictures_at_all_is_an_error_that_says_where_it_looked(made, tmp_path):
     name, root, split, _ = made
+    if name == "mmbench":
+        pytest.skip("the pictures stand in the file itself")
     for path in pictures_below(tmp_path):
         path.unlink()
     with pytest.raises(FileError, match="none of the .* pictures was found.*--root or images="):

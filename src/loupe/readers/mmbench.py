@@ -35,7 +35,8 @@ class MMBench(Reader):
     def __init__(self, root, split: str = "dev_en", *, file=None, images=None, missing: str = "drop"):
         super().__init__(root, split or "dev_en", images=images, missing=missing)
         self.path = self._file(file)
-        rows = _rows(self.path)
+        digest = hashlib.sha256()
+        rows = _rows(self.path, digest)
         _, _, head = next(rows, (0, 0, b""))
         self._columns = _fields(head, self.path, 0)
         lacking = [name for name in NEEDED if name not in self._columns]
@@ -43,14 +44,15 @@ class MMBench(Reader):
             raise FileError("this is no file of MMBench", got=", ".join(self._columns)[:120] or "nothing",
                             expected=f"columns {', '.join(NEEDED)}", where=self.path,
                             do=f"missing: {', '.join(lacking)}")
-        digest, self._at, kept = hashlib.sha256(head), {}, []
+        self._at, kept, row = {}, [], head
         for at, size, row in rows:
-            digest.update(row)
             entry = self._entry(row, at)
             if entry is not None and self._usable(entry):
                 kept.append(entry["index"])
             if entry is not None:
                 self._at.setdefault(entry["index"], (at, size))
+        if not row.endswith(b"\n"):
+            self._whole(row)
         self._order = list(dict.fromkeys(kept))
         for _ in range(len(kept) - len(self._order)):
             self.note("index given twice", self.path.name)
@@ -79,6 +81,18 @@ class MMBench(Reader):
         entry = dict(zip(self._columns, values))
         entry["index"] = words(entry["index"])
         return entry
+
+    def _whole(self, last: bytes) -> None:
+        """A last line without an end may be cut; the picture, which stands last, tells."""
+        values = _fields(last, self.path, 0)
+        try:
+            if len(values) == len(self._columns) and values[-1:] != self._columns[-1:]:
+                Image(data=base64.b64decode(values[self._columns.index("image")], validate=True)).array()
+                return
+        except (ValueError, ImageError):
+            pass
+        raise FileError("the file is cut", got=f"a last line of {len(values)} fields without an end",
+                        expected="a line end", where=self.path, do="fetch the file again")
 
     def _usable(self, entry: dict[str, str]) -> bool:
         if not entry["index"] or not words(entry["question"]) or not entry["image"].strip():
@@ -129,13 +143,14 @@ def _options(entry: dict[str, str]) -> dict[str, str]:
     return out
 
 
-def _rows(path: Path) -> Iterator[tuple[int, int, bytes]]:
+def _rows(path: Path, digest) -> Iterator[tuple[int, int, bytes]]:
     """(first byte, length, bytes) of every row; a quoted field may go over several lines."""
     at, begun, parts, open_quote = 0, 0, [], False
     try:
         with open(path, "rb") as file:
             for line in file:
                 parts.append(line)
+                digest.update(line)
                 at += len(line)
                 open_quote ^= line.count(b'"') % 2 == 1
                 if not open_quote:
