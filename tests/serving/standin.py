@@ -9,7 +9,7 @@ import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -39,13 +39,17 @@ def png(size: tuple[int, int] = (96, 96)) -> bytes:
 
 
 class Standin(ThreadingHTTPServer):
-    """`with Standin() as server: server.url`; `asked` holds (path, body) of every question; `pace` seconds a piece."""
+    """`with Standin() as server: server.url`; `asked` holds (path, body) of every question; `pace` seconds a piece.
+
+    With a `gate` every piece of a streamed answer waits for one `gate.release()`.
+    """
 
     daemon_threads = True
 
     def __init__(self, port: int = 0, pace: float = 0.02):
         super().__init__(("127.0.0.1", port), Handler)
         self.pace, self.asked, self.pictures, self.full = pace, [], {}, 0
+        self.gate: Semaphore | None = None
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
     def __enter__(self):
@@ -128,6 +132,8 @@ class Handler(BaseHTTPRequestHandler):
             pieces = ["It is #c82c28."]
         try:
             for text in pieces:
+                if self.server.gate:
+                    self.server.gate.acquire(timeout=60)
                 delta: dict = {"content": text}
                 if "[" in text:
                     index = int(text.split("[")[1][0]) - 1

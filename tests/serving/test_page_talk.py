@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from threading import Semaphore
 
 import numpy as np
 import pytest
@@ -25,14 +26,18 @@ def desk(browser, standin):
 
 
 def test_the_answer_streams_and_its_chips_light_up(desk, standin):
-    standin.pace = 0.4
+    standin.gate = Semaphore(0)
     desk.drag((12, 14), (44, 47))
     desk.write("what is left of this?")
     desk.tab.keyboard.press("Enter")
     answer = desk.answers.first
+    standin.gate.release()
     answer.get_by_text("There is").wait_for()
-    assert answer.get_attribute("data-status") == "streaming" and answer.locator(".chip").count() < 2
-    answer.locator(".chip").nth(1).wait_for()
+    assert answer.get_attribute("data-status") == "streaming" and answer.locator(".chip").count() == 0
+    standin.gate.release()
+    answer.locator(".chip").first.wait_for()  # a region is there as soon as it is said
+    assert answer.get_attribute("data-status") == "streaming" and len(desk.tags) == 2
+    standin.gate.release(3)
     desk.settled(0)
     assert " ".join(answer.locator("p").first.inner_text().split()) == (
         "There is a large red circle 2 left of a small blue square 3.")

@@ -34,7 +34,7 @@ class Visitor:
             viewport=PHONE if phone else DESK, device_scale_factor=2 if phone else 1, has_touch=phone, is_mobile=phone,
             color_scheme="dark" if dark else "light", accept_downloads=True)
         self.tab = self.context.new_page()
-        self.tab.set_default_timeout(20_000)
+        self.tab.set_default_timeout(60_000)  # a busy machine is no failure
         self.tab.on("console", lambda m: self.faults.append(m.text) if m.type == "error" else None)
         self.tab.on("pageerror", lambda e: self.faults.append(str(e)))
         self.tab.on("request", lambda r: self.hosts.add(r.url.split("/")[2] if r.url.startswith("http") else ""))
