@@ -22,7 +22,7 @@ class Running:
         until = time.monotonic() + 20
         while not self.server.started and time.monotonic() < until:
             time.sleep(0.01)
-        self.url = "http://127.0.0.1:%d" % self.server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
 
     def client(self, **options):
         import httpx
