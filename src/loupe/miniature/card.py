@@ -95,7 +95,8 @@ def _steps(facts: Facts) -> str:
         optim, last = stage["optim"], facts.last.get(stage["name"], {})
         losses = ", ".join(f"{name} {value:.3f}" for name, value in last.get("losses", {}).items())
         done = f"{last['step']:,} updates; loss {last['loss']:.3f} at the end ({losses})" if last else "not run"
-        lines.append(f"- {stage['name']} ({stage['objective']}), batch {stage['batch']}, {METHODS[optim.get('method', 'adamw')]} {optim['lr']:g}, "
+        method = METHODS[optim.get("method", "adamw")]
+        lines.append(f"- {stage['name']} ({stage['objective']}), batch {stage['batch']}, {method} {optim['lr']:g}, "
                      f"{optim['schedule']}, {stage['precision']}: {done}")
     made, versions = facts.manifest, facts.manifest.get("versions", {})
     pairs = f" and {made['pairs']:,} questions" if made.get("pairs") else ""
