@@ -106,8 +106,12 @@ def sound(name, text, made):
     assert all(a <= p.at for a, p in zip(ends, parsed.problems[1:]))
     if not any(isinstance(p, (Found, Colour)) for p in parsed.parts) and not parsed.problems:
         assert "".join(parsed.parts) == text
-    if not parsed.problems and not name.startswith("qwen"):
-        assert CODECS[name].write(parsed.parts, made) == text
+    if not parsed.problems:
+        written = CODECS[name].write(parsed.parts, made)
+        if name == "llava" or name.startswith("qwen"):  # several spellings are read
+            assert CODECS[name].write(CODECS[name].parse(written, made).parts, made) == written
+        else:
+            assert written == text
     return parsed
 
 

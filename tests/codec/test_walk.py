@@ -16,7 +16,7 @@ from loupe.sample import Found, Regions
 MADE = frame("smart-resize", 300, 200, 0)
 SIZE = MADE.width, MADE.height
 # characters a walk may try: all that any family uses, and words
-LETTERS = '[](){}<>,.;:" \n0123456789_xyvabeijklmnopdrTB/2'
+LETTERS = '[](){}<>,.;:" \n0123456789_xyvabcefijklmnopdrstTB/2|'
 PIECES = [*LETTERS, "[0.", "<x_5>", "<y_5>", "{<7><7>", '{"bbox_2d": [', "<box>0.", "0.100,", "]", "<p>"]
 
 

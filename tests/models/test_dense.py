@@ -17,7 +17,7 @@ from loupe.models.rail import STOP, Grammar, Held, Words
 from loupe.models.reading import pieces, read
 from loupe.models.viewing import Plan, ask
 from loupe.regions import Box, Colour, Point
-from loupe.sample import Sample, user
+from loupe.sample import Found, Sample, user
 from loupe.tasks import question
 
 LISTED = ["where is the red cup?", "where is the blue box?", "where is the plate?", "how many?"] * 2
@@ -289,3 +289,24 @@ def test_bad_input():
     with pytest.raises(ConfigError, match="does not fit"):
         Look.at(model, [picture(1)]).pixels(2)
     assert TEXTS
+
+
+
+def test_a_mask_of_the_thing_in_a_box():
+    """The answers to the box's own question, asked one by one; a box that was found first gives the same mask."""
+    model = tiny(marks="xy", seed=2)
+    look = Look.at(model, [picture(2, 60, 60)])
+    box = Box(10, 10, 40, 60)
+    found = look.likely("", 6, within=box, boxed=True)
+    assert found.asked == 15
+    many = bodies(model, places(6, look.images[0], "segmentation", thing=box))
+    rail, (yes, _) = dense._words(look, ("yes", "no"))
+    plain, _ = generate(model, look.prefix, [0] * 36, many, [9] * 36, [Held(rail) for _ in many])
+    said = np.array([each.ids[0] == yes for each in plain]).reshape(6, 6)
+    assert (said[1:, 1:4] == (found.probability[1:, 1:4] > 0.5)).all()
+    phrased = look.likely("the red cup", 6, within=box)
+    assert np.abs(found.probability - phrased.probability).max() > 1e-4
+    look.locate = lambda phrase: (Found(box),)
+    assert look.segment("the red cup", 6, within=True, boxed=True) == found.mask
+    with pytest.raises(ConfigError, match="within"):
+        look.segment("the red cup", 6, boxed=True)

@@ -43,6 +43,10 @@ class PlainCodec:
     def spec(self) -> dict:
         return {"name": self.name, "tokens": list(self.tokens)}
 
+    @classmethod
+    def from_spec(cls, spec: dict):
+        return cls(spec["name"], tuple(spec["tokens"]))
+
 
 @dataclass(frozen=True)
 class PlainDialogue:
@@ -52,6 +56,10 @@ class PlainDialogue:
 
     def spec(self) -> dict:
         return {"name": self.name, "stop": self.stop}
+
+    @classmethod
+    def from_spec(cls, spec: dict):
+        return cls(**spec)
 
     def render_prefix(self, images: int) -> tuple:
         return (Segment("Look: "), *(Segment(image=k) for k in range(images)), ) if images else (Segment("Hello."),)

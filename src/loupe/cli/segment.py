@@ -28,6 +28,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--sure", type=float, metavar="P", help="with --coarse: probability from which a place whose "
                         "neighbours agree is settled (default: 0.75; 0.5: borders only)")
     parser.add_argument("--inside", action="store_true", help="first ask for the box, then only inside it")
+    parser.add_argument("--boxed", action="store_true", help="--inside, and the questions mean the thing by that box "
+                        "instead of the phrase (best with the shipped miniature)")
     parser.add_argument("--out", type=Path, default=Path("segmented"), metavar="DIR",
                         help="where the PNGs go (default: segmented)")
 
@@ -50,7 +52,8 @@ def run(args) -> None:
     for phrase in tqdm(dict.fromkeys(args.phrases), desc="segment", unit="phrase", disable=None):
         place = args.out / f"{picture.path.stem}-{_name(phrase, taken)}"
         about = {"model": model.identity, "picture": picture.content_hash, "phrase": phrase, "grid": args.grid,
-                 "coarse": args.coarse, "sure": args.sure, "inside": args.inside}
+                 "coarse": args.coarse, "sure": args.sure, "inside": args.inside or args.boxed,
+                 **({"boxed": True} if args.boxed else {})}
         look, line = segmented(model, look, picture, phrase, place, about, options)
         lines.append(line)
     print("\n".join(lines))
@@ -66,7 +69,8 @@ def segmented(model, look, picture, phrase: str, place: Path, about: dict, optio
     known = kept(path, about)
     if known is None:
         look = look or model.look(picture)
-        found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"], **options)
+        found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"],
+                            boxed=about.get("boxed", False), **options)
         more = {"probability": np.round(found.probability, 4).tolist(), "asked": found.asked}
         keep(path, found.mask.array().astype(np.uint8) * 255, about, **more)
     else:

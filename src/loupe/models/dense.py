@@ -87,14 +87,17 @@ def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False
 
 
 def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure: float = SURE,
-           within: Box | bool = False, rows: int = ROWS, image: int = 0) -> Likely:
+           within: Box | bool = False, boxed: bool = False, rows: int = ROWS, image: int = 0) -> Likely:
     """Of every place of a grid x grid: does it lie on `phrase`?
 
     coarse: ask coarse x coarse places first, then only where a neighbour differs or less than `sure` is said, on finer
     and finer grids. within: places inside a box only, or (True) inside the one the model finds first (none: no mask).
+    boxed: the questions mean the thing by that box instead of the phrase, which is needed only to find it.
     """
     _check("grid", grid)
-    if not phrase.strip():
+    if boxed and within is False:
+        raise ConfigError("no box to mean the thing by", got="within=False", expected="a box, or True", where="within")
+    if not phrase.strip() and not (boxed and isinstance(within, Box)):
         raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
     if coarse is not None and (coarse < 1 or grid % coarse):
         raise ConfigError("the coarse grid does not fit the grid", got=f"{coarse} of {grid}",
@@ -109,11 +112,13 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
     points = places(width, height, grid)
     inside = np.array([box is None or contains(box, p) for p in points]).reshape(grid, grid)
     rail, watch = _words(look, (YES, NO), "segmentation")
+    thing = {"thing": Box(*box.xyxy, image)} if boxed else {"phrase": phrase}
 
     def ask(cells: np.ndarray) -> np.ndarray:
         """Flat numbers of places -> their probability."""
         some, out = [points[int(k)] for k in cells], np.zeros(len(cells), np.float32)
-        for k, said in _asked(look, "segmentation", some, image, {"phrase": phrase}, rail, rows, watch, phrase):
+        for k, said in _asked(look, "segmentation", some, image, thing, rail, rows, watch, phrase or "mask",
+                              "box" if boxed else ""):
             yes, no = said.shares[0]
             out[k] = yes / (yes + no) if yes + no else 0.5
         return out
@@ -171,9 +176,9 @@ def answers(model: VLM, prefix: Prefix, owner: int, samples: Sequence[Sample], e
 
 
 def _asked(look, name: str, points: Sequence[Point], image: int, fields: dict, rail, rows: int, watch: Sequence[int],
-           what: str) -> Iterator[tuple[int, Short]]:
+           what: str, kind: str = "") -> Iterator[tuple[int, Short]]:
     """(number of the point, what was said) of the task's fixed wording at every point, batch by batch."""
-    model, wording = look.model, task(name).wordings()[0]
+    model, wording = look.model, task(name).wordings(kind)[0]
 
     def asked(region: Point) -> Sample:
         return Sample(look.images, (Turn("user", wording.fill(region=region, **fields)),), name, extra=fields)

@@ -101,7 +101,7 @@ async def segment(asked: SegmentRequest, request: Request):
 
     def job():
         look = host.desk.look((kept.image,), (kept.id,))
-        return look.likely(phrase, asked.grid, within=within or False).mask
+        return look.likely(phrase, asked.grid, within=within or False, boxed=within is not None).mask
 
     mask = await host.sight(request, job)
     region = places.plain(mask) if mask.area else None
