@@ -3,7 +3,7 @@
     python benchmarks/serve_load.py --users 64 --seconds 30
 
 First one user asks for a while, then all at once. Every user draws pictures and questions in an order of its own; an
-answer counts if it is, word for word, what a look at that picture alone says. Without --url a server of the shipped
+answer counts if its words and regions are what a look at that picture alone says. Without --url a server of the shipped
 miniature is started in a process of its own.
 """
 
@@ -50,17 +50,22 @@ class Tally:
 
 
 def expected(model, images, questions=QUESTIONS) -> dict[tuple[int, str], str]:
-    """(picture, question) -> the content a look alone gives."""
+    """(picture, question) -> content and regions that a look alone gives."""
     from loupe.serving.unfolding import told
 
     out = {}
     for k, image in enumerate(images):
         for question, answer in zip(questions, model.look(image).answers(questions, max_tokens=256)):
-            out[k, question] = told(answer.parts)[0]
+            out[k, question] = whole(*told(answer.parts))
     return out
 
 
-async def load(url: str, images, truth: dict[tuple[int, str], str], users: int, seconds: float, seed: int = 0) -> Tally:
+def whole(content: str, regions: list[dict]) -> str:
+    """Content and regions as one text."""
+    return json.dumps([content, [region[region["type"]] for region in regions]])
+
+
+async def load(url: str, images, truth: dict, users: int, seconds: float, seed: int = 0) -> Tally:
     """`users` ask for so long; those who are asking then still get their answers."""
     import httpx
 
@@ -106,9 +111,11 @@ async def one(client, names, truth, rng, tally: Tally) -> None:
 
 def said(text: str, stream: bool) -> str:
     if not stream:
-        return json.loads(text)["choices"][0]["message"]["content"]
+        message = json.loads(text)["choices"][0]["message"]
+        return whole(message["content"], message["regions"])
     events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
-    return "".join(choice["delta"].get("content") or "" for e in events for choice in e["choices"])
+    deltas = [choice["delta"] for event in events for choice in event["choices"]]
+    return whole("".join(d.get("content") or "" for d in deltas), [r for d in deltas for r in d.get("regions") or ()])
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from loupe.errors import LoupeError
 from loupe.serving import chatting, looking
+from loupe.serving.document import document
 from loupe.serving.faults import Refused, fault
 from loupe.serving.figures import Figures
 from loupe.serving.guard import Guard
@@ -47,6 +49,7 @@ def create(host: Host) -> FastAPI:
         app.include_router(each, responses=responses)
     app.include_router(router)
     app.mount("/ui", StaticFiles(directory=page(), check_dir=False), name="ui")
+    app.openapi = partial(document, app)
     app.add_exception_handler(LoupeError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)

@@ -15,7 +15,7 @@ from loupe.serving.conversation import Heard, heard, reply
 from loupe.serving.desk import Count, Ticket, Wish
 from loupe.serving.faults import Refused
 from loupe.serving.host import Host, News
-from loupe.serving.schemas import ChatRequest, Chunk, Completion
+from loupe.serving.schemas import ChatRequest, Completion
 from loupe.serving.unfolding import problems
 
 router = APIRouter()
@@ -92,6 +92,3 @@ def _reason(ticket: Ticket) -> str:
 
 def _data(value: dict) -> str:
     return f"data: {json.dumps(value)}\n\n"
-
-
-__all__ = ["Chunk", "router"]
