@@ -123,7 +123,7 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
         Stage("all", Mixture((MORE,), pairs_per_image=8), STEEP, WORDS, epochs=None, steps=1700, batch=64),
         Stage("fine", Mixture((FINE,), pairs_per_image=12), STEEP, WORDS, epochs=None, steps=2200, batch=96),
         Stage("polish", Mixture((FINE,), pairs_per_image=12), replace(STEEP, lr=1.2e-3, schedule="cosine"),
-              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=6500, batch=96),
+              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=5600, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
