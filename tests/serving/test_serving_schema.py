@@ -28,7 +28,7 @@ MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGAT
 def test_no_request_of_the_document_is_a_server_error(document, uploaded, method, path, mode):
     operation = document[path][method]
 
-    @settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True, database=None,
+    @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True, database=None,
               suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
     def asked(case, real):
