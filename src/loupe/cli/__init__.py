@@ -19,6 +19,7 @@ VERBS = {
     "show": "loupe.cli.show",
     "bootstrap": "loupe.cli.bootstrap",
     "regionchat": "loupe.cli.regionchat",
+    "refine": "loupe.cli.refine",
     "pretrain": "loupe.cli.pretrain",
     "train": "loupe.cli.train",
     "import": "loupe.cli.importing",
@@ -34,7 +35,7 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "check", "build", "show", "bootstrap", "regionchat"),
+    "data": ("world", "check", "build", "show", "bootstrap", "regionchat", "refine"),
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
     "talk": ("chat", "serve"),

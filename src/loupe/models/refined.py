@@ -66,7 +66,32 @@ def refine(model: Refiner, images: Sequence, batch: int = 32) -> list[Refined]:
 
 def _picture(sight: Sight, index: int, place: Frame, config: RefinerConfig) -> Refined:
     """What is found in picture number `index`."""
+    rows = ranked(sight, index, config)
+    masks, outlines = outlined(sight, index, rows.places[:rows.found], rows.boxes[:rows.found], place, config)
+    things = tuple(Thing(name, attributes, to_image(rows.boxes[k], place), masks[k], float(rows.scores[k]))
+                   for k, (name, attributes) in enumerate(named(sight, index, rows, config)))
+    return Refined(place.image_width, place.image_height, tags_of(sight.tags[index], config), things,
+                   rows.scores.float().cpu().numpy(), queries(sight, index, rows, place), outlines)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Locations of one picture worth a row, the `found` ones first."""
+
+    scores: Tensor  # [K]
+    places: Tensor  # [K] locations
+    boxes: Tensor  # [K, 4] fractions of the model's picture
+    kinds: Tensor  # [K] positions in the classes
+    found: int
+
+
+def ranked(sight: Sight, index: int, config: RefinerConfig, only: Sequence[int] | None = None) -> Rows:
+    """The rows of one picture. only: positions of the classes that are looked for (default: all)."""
     likely = sight.kind[index].softmax(-1)[:, 1:]  # [P, classes]
+    if only is not None:
+        asked = torch.zeros(likely.shape[1], dtype=likely.dtype, device=likely.device)
+        asked[list(only)] = 1
+        likely = likely * asked
     best, kind = likely.max(-1)
     scores, order = (best * sight.quality[index].sigmoid()).sort(descending=True, stable=True)
     scores, order = scores[:CANDIDATES], order[:CANDIDATES]
@@ -76,28 +101,38 @@ def _picture(sight: Sight, index: int, place: Frame, config: RefinerConfig) -> R
     rows = torch.from_numpy(np.concatenate([kept, rest])[:config.queries]).to(order.device)
     scores, order, boxes = scores[rows], order[rows], boxes[rows]
     found = min(int((scores[:len(kept)] >= config.threshold).sum()), len(rows))
-    here = order[:found]
-    masks, outlines = _masks(sight, index, here, boxes[:found], config)
-    traits = sight.traits[index, here].sigmoid().cpu().numpy()
-    things = tuple(Thing(config.classes[int(kind[at])],
-                         tuple(word for word, p in zip(config.attributes, traits[k]) if p >= 0.5),
-                         _to_image(boxes[k], place), place.to_image(Mask.from_array(masks[k])), float(scores[k]))
-                   for k, at in enumerate(here))
-    around = [_to_image(box, place) for box in boxes]
+    return Rows(scores, order, boxes, kind[order], found)
+
+
+def named(sight: Sight, index: int, rows: Rows, config: RefinerConfig) -> list[tuple[str, tuple[str, ...]]]:
+    """(class, attributes) of the found rows."""
+    traits = sight.traits[index, rows.places[:rows.found]].sigmoid().cpu().numpy()
+    return [(config.classes[int(kind)], tuple(word for word, p in zip(config.attributes, likely) if p >= 0.5))
+            for kind, likely in zip(rows.kinds, traits)]
+
+
+def queries(sight: Sight, index: int, rows: Rows, place: Frame) -> np.ndarray:
+    """float32 [K, state_width + 4], as in Refined."""
+    around = [to_image(box, place) for box in rows.boxes]
     numbers = np.array([[b.centre.x / place.image_width, b.centre.y / place.image_height, b.width / place.image_width,
                          b.height / place.image_height] for b in around], np.float32).reshape(-1, 4)
-    queries = np.concatenate([sight.state[index, order].float().cpu().numpy(), numbers], 1)
-    return Refined(place.image_width, place.image_height, _tags(sight.tags[index], config), things,
-                   scores.float().cpu().numpy(), queries, outlines.float().cpu().numpy())
+    return np.concatenate([sight.state[index, rows.places].float().cpu().numpy(), numbers], 1)
 
 
-def _to_image(box: Tensor, place: Frame) -> Box:
+def to_image(box: Tensor, place: Frame) -> Box:
     """[4] fractions of the model's picture -> pixels of the image, inside it."""
     x1, y1, x2, y2 = (float(v) for v in box)
     moved = place.to_image(Box(x1 * place.width, y1 * place.height, x2 * place.width, y2 * place.height))
     x = lambda v: min(max(v, 0.0), float(place.image_width))  # noqa: E731
     y = lambda v: min(max(v, 0.0), float(place.image_height))  # noqa: E731
     return Box(x(moved.x1), y(moved.y1), x(moved.x2), y(moved.y2))
+
+
+def outlined(sight: Sight, index: int, here: Tensor, boxes: Tensor, place: Frame,
+             config: RefinerConfig) -> tuple[list[Mask], np.ndarray]:
+    """Masks in pixels of the image, and float32 [K, masks + 1 + mask_width], of the locations `here`."""
+    masks, rows = _masks(sight, index, here, boxes, config)
+    return [place.to_image(Mask.from_array(mask)) for mask in masks], rows.float().cpu().numpy()
 
 
 def _masks(sight: Sight, index: int, here: Tensor, boxes: Tensor, config: RefinerConfig) -> tuple[np.ndarray, Tensor]:
@@ -117,7 +152,7 @@ def _masks(sight: Sight, index: int, here: Tensor, boxes: Tensor, config: Refine
     return inside.cpu().numpy(), torch.cat([mixture, ground], 1)
 
 
-def _tags(logits: Tensor, config: RefinerConfig) -> tuple[Tag, ...]:
+def tags_of(logits: Tensor, config: RefinerConfig) -> tuple[Tag, ...]:
     words = (*config.classes, *config.attributes)
     said = [Tag(word, score) for word, score in zip(words, logits.sigmoid().tolist()) if score >= config.tag_threshold]
     return tuple(sorted(said, key=lambda tag: -tag.score))

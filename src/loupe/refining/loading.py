@@ -1,0 +1,62 @@
+"""Names of refiners and of their parts -> the parts, loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loupe.errors import ConfigError, unknown_name
+from loupe.refining.parts import Thresholds
+from loupe.refining.pipeline import Pipeline
+
+MINI = "mini"
+Words = Sequence[tuple[str, float | None]]
+REFINERS = {  # name -> tagger, detector, segmenter
+    MINI: (MINI, MINI, MINI),
+    "lyrics": ("ram++", "IDEA-Research/grounding-dino-tiny", "syscv-community/sam-hq-vit-huge"),  # §3.1, §5.1
+}
+
+
+def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | None = None,
+         device: str = "cpu") -> Pipeline:
+    """A named refiner, or "TAGGER,DETECTOR,SEGMENTER". words: what a CLIP or SigLIP tagger chooses from, each with
+    its threshold or None."""
+    thresholds = thresholds or Thresholds()
+    parts = REFINERS.get(name) or tuple(part.strip() for part in name.split(","))
+    if len(parts) == 1:
+        raise unknown_name("refiner", name, REFINERS)
+    if len(parts) != 3 or not all(parts):
+        raise ConfigError("a refiner has three parts", got=repr(name), expected="TAGGER,DETECTOR,SEGMENTER",
+                          where="--refiner")
+    tagger, detector, segmenter = parts
+    mini = _mini(parts, thresholds, device)
+    return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
+                    mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
+
+
+def _mini(parts: Sequence[str], thresholds: Thresholds, device: str) -> list:
+    """The shipped parts among the three, which share one net; None for the others."""
+    from loupe.refining import mini
+
+    if MINI not in parts:
+        return [None] * 3
+    net = mini.load_mini(thresholds=thresholds, device=device)
+    kinds = (mini.MiniTagger, mini.MiniDetector, mini.MiniSegmenter)
+    return [kind(net) if part == MINI else None for kind, part in zip(kinds, parts)]
+
+
+def _tagger(name: str, thresholds: Thresholds, words: Words | None, device: str):
+    from loupe.refining import tagging
+
+    return tagging.load(name, words, thresholds, device)
+
+
+def _detector(name: str, thresholds: Thresholds, device: str):
+    from loupe.refining import detecting
+
+    return detecting.load(name, thresholds, device)
+
+
+def _segmenter(name: str, device: str):
+    from loupe.refining import segmenting
+
+    return segmenting.load(name, device)
