@@ -14,7 +14,7 @@ from torch import nn
 
 from loupe import shipped
 from loupe.errors import CheckpointError, ConfigError
-from loupe.models.bridge import Bridge
+from loupe.models.bridge import join
 from loupe.models.encoding import Encoder
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
@@ -49,7 +49,7 @@ def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, d
         language, own_tokenizer, spoken_base = build_language(spec.language, tokenizer, (*marks.tokens, *words.tokens),
                                                               meta, dtype)
         width = language.config.get_text_config().hidden_size
-        bridge = None if blind else Bridge(spec.bridge, vision.grid, vision.tokens, vision.width, width)
+        bridge = None if blind else join(spec.bridge, vision, width)
     if not meta:
         if not blind and spec.bridge.position:
             bridge.level.fill_(place_level(language))

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from loupe.errors import ConfigError, unknown_name
-from loupe.models.spec import BridgeSpec
-from loupe.models.vision import places
+from loupe.models.mqformer import Querying
+from loupe.models.spec import BridgeSpec, MQFormerSpec
+from loupe.models.vision import VisionTower, places
 
 SLOWEST, FASTEST = 0.25, 16.0  # cycles per picture of the code's waves
+KINDS = ("linear", "mlp", "mqformer", "none")
 LOUDNESS = 4.0  # of content against code: learned faster than 1, or than unscaled content (docs/models.md)
 
 
@@ -52,7 +54,7 @@ class Bridge(nn.Module):
             self.project = nn.Sequential(nn.Linear(wide, outer, bias=spec.bias), nn.GELU(),
                                          nn.Linear(outer, outer, bias=spec.bias))
         else:
-            raise unknown_name("bridge", spec.kind, ("linear", "mlp"), where="model.bridge.kind")
+            raise unknown_name("bridge", spec.kind, KINDS, where="model.bridge.kind")
         if spec.position:
             if tokens != grid * grid:
                 raise ConfigError("a position code needs patches only", got="a class token among them",
@@ -67,3 +69,13 @@ class Bridge(nn.Module):
         if not self.position:
             return out
         return self.level * (LOUDNESS * nn.functional.rms_norm(out.float(), out.shape[-1:]) + self.code)
+
+
+def join(spec: BridgeSpec, vision: VisionTower, width: int) -> Bridge | Querying:
+    """The bridge of a tower to a language model of that width."""
+    if spec.kind != "mqformer":
+        return Bridge(spec, vision.grid, vision.tokens, vision.width, width)
+    if spec.position or spec.merge != 1:
+        raise ConfigError("queries have no place in the picture", where="model.bridge",
+                          got=f"position {spec.position}, merge {spec.merge}", expected="position false, merge 1")
+    return Querying(spec.mqformer or MQFormerSpec(), vision.width, width)

@@ -30,13 +30,42 @@ class VisionSpec:
 
 
 @dataclass(frozen=True)
+class MQFormerSpec:
+    """Lyrics' multi-scale querying transformer: BERT-base's shape, and what its texts and features look like.
+
+    Where the paper is silent the choice is named (docs/lyrics.md).
+    """
+
+    width: int = 768  # §3.1
+    depth: int = 12  # BERT-base, as BLIP-2
+    heads: int = 12
+    inner: int = 3072
+    visual_queries: int = 32  # §3.1
+    grounding_queries: int = 32  # §3.1
+    detector_width: int = 260  # §3.1: "260 x 900": a query's state and its box
+    outline_width: int = 256  # of a kept box's row from the mask decoder
+    cross_every: int = 1  # Fig. 2: every block; 2: every second, from the first, as BLIP-2
+    query_activation: str = "relu"  # §3.1, of the queries' feed-forward; BLIP-2: "gelu"
+    vocabulary: int = 30_525  # BERT's 30,522, [DEC] as BLIP-2 has it, [BOS] and [MLM]
+    positions: int = 512  # tokens of one text; spatial text and caption each count from 0: our choice
+    pool: str = "mean"  # of the query outputs: our choice; or "max"
+    projection: int = 256  # width that contrasted vectors have: BLIP-2's
+    temperature: float = 0.07  # learned from here: BLIP-2's
+    dropout: float = 0.1  # BERT's
+    eps: float = 1e-12  # of every norm: BERT's
+
+
+@dataclass(frozen=True)
 class BridgeSpec:
     """What turns tower tokens into tokens of the language model."""
 
-    kind: str = "linear"  # or "mlp": linear, GELU, linear; "none": a model of text alone, its tower is not built
+    # or "mlp": linear, GELU, linear; "mqformer": queries that look at tower and refiner, then linear;
+    # "none": a model of text alone, its tower is not built
+    kind: str = "linear"
     merge: int = 1  # neighbouring tokens (along a row) concatenated into one
     bias: bool = True
     position: bool = False  # add a fixed 2-D sine code; location tokens start from the same code
+    mqformer: MQFormerSpec | None = None  # of kind "mqformer"; None: Lyrics' own
 
 
 @dataclass(frozen=True)
@@ -68,4 +97,7 @@ class ModelSpec:
             if name in vision:
                 vision[name] = tuple(vision[name])
         rest = {k: v for k, v in data.items() if k not in ("vision", "bridge", "language")}
-        return cls(VisionSpec(**vision), BridgeSpec(**data["bridge"]), LanguageSpec(**data["language"]), **rest)
+        bridge = dict(data["bridge"])
+        if bridge.get("mqformer") is not None:
+            bridge["mqformer"] = MQFormerSpec(**bridge["mqformer"])
+        return cls(VisionSpec(**vision), BridgeSpec(**bridge), LanguageSpec(**data["language"]), **rest)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from loupe.models.batch import Batch
 from loupe.models.bridge import Bridge
 from loupe.models.encoding import Encoder
+from loupe.models.mqformer import Found, Querying
 from loupe.models.spec import ModelSpec
 from loupe.models.vision import VisionTower
 
@@ -19,8 +20,8 @@ class VLM(nn.Module):
     Without pictures (bridge kind "none") vision and bridge are None.
     """
 
-    def __init__(self, spec: ModelSpec, vision: VisionTower | None, bridge: Bridge | None, language: nn.Module,
-                 encoder: Encoder | None = None):
+    def __init__(self, spec: ModelSpec, vision: VisionTower | None, bridge: Bridge | Querying | None,
+                 language: nn.Module, encoder: Encoder | None = None):
         super().__init__()
         self.spec, self.encoder = spec, encoder
         self.vision, self.bridge, self.language = vision, bridge, language
@@ -36,12 +37,14 @@ class VLM(nn.Module):
         """The language model without its head."""
         return self.language.base_model
 
-    def see(self, pixels: Tensor) -> Tensor:
-        """[N, 3, S, S] -> [N, T, D]: what the language model gets to see of each image."""
+    def see(self, pixels: Tensor, found: Found | None = None) -> Tensor:
+        """[N, 3, S, S] -> [N, T, D]: what the language model gets to see of each image. `found`: what a refiner found
+        in them, for a bridge of kind "mqformer"; without it such a bridge sees that nothing was found."""
         if not len(pixels):
             width = self.language.config.get_text_config().hidden_size
             return pixels.new_zeros(0, self.bridge.tokens if self.bridge else 0, width)
-        return self.bridge(self.vision(pixels.to(next(self.vision.parameters()).dtype)))
+        tokens = self.vision(pixels.to(next(self.vision.parameters()).dtype))
+        return self.bridge(tokens, found) if isinstance(self.bridge, Querying) else self.bridge(tokens)
 
     def embed(self, ids: Tensor, seen: Tensor | None = None, slots: Tensor | None = None,
               which: Tensor | None = None) -> Tensor:
