@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import judged_layouts
+import numpy as np
 import text_layouts
 from layouts import coco, instances, llava, picture, refer, visual_genome, write
 
 from loupe import world
+from loupe.image import Image
+from loupe.writers.games import GameWriter
 from loupe.writers.records import write_records
 
 
@@ -30,6 +33,15 @@ def records(root):
     return root
 
 
+def games(root):
+    writer = GameWriter(root, "car-racing", "train", 7)
+    for k in range(3):
+        writer.frame(k, Image.of(np.full((6, 8, 3), 40 * k, np.uint8)).bytes())
+        writer.step(k, (0.1 * k, 0.5, 0.0), -0.1)
+    writer.finish({"stack": 2, "size": [8, 6], "player": {"name": "scripted"}, "reward": -0.3})
+    return root
+
+
 ROOTS = {  # name -> (make a folder, split, its annotation files)
     "coco": (coco, "val2017", ["annotations/instances_val2017.json", "annotations/captions_val2017.json"]),
     "coco-captions": (coco, "val2017", ["annotations/captions_val2017.json"]),
@@ -38,6 +50,7 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "refer-json": (refer_json, "val", ["refcoco_val.json"]),
     "visual-genome": (visual_genome, "", ["image_data.json", "objects.json", "relationships.json"]),
     "records": (records, "val", ["val.jsonl"]),
+    "games": (games, "train", ["car-racing/train/000007.jsonl"]),
     "llava": (llava, "", ["chat.json"]), "llava-captions": (llava, "", ["chat.json"]),
     "llava-665k": (text_layouts.llava_boxes, "", ["llava_v1_5_mix665k.json"]),
     "ocr-vqa": (text_layouts.ocr_vqa, "train", ["dataset.json"]),

@@ -85,6 +85,15 @@ class Turns:
 
 
 @dataclass(frozen=True)
+class Step:
+    """What a player did in a game on seeing `before`, oldest first, and then the record's own picture."""
+
+    game: str  # name in loupe.games.GAMES
+    action: tuple[float, ...]  # as the game takes it
+    before: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True)
 class Record:
     image: Image
     width: int
@@ -100,6 +109,7 @@ class Record:
     questions: tuple[Question, ...] = ()
     words: tuple[Word, ...] = ()
     dialogues: tuple[Turns, ...] = ()
+    steps: tuple[Step, ...] = ()
     vocabulary: tuple[str, ...] = ()  # class names looked for in this picture; one without an object is absent
     exhaustive: bool = False  # every instance of every class in `vocabulary` is annotated (COCO, Objects365, the world)
     extra: dict = field(default_factory=dict, compare=False)  # e.g. {"coco_id": 1234}; read by overlap checks only

@@ -12,10 +12,10 @@ from pathlib import Path
 from loupe.errors import FileError, RegionError
 from loupe.image import Image
 from loupe.plain import from_plain, to_plain
-from loupe.record import Object, Phrase, Question, Record, Relation, Turns, Word
+from loupe.record import Object, Phrase, Question, Record, Relation, Step, Turns, Word
 
 LISTS = {"objects": Object, "phrases": Phrase, "relations": Relation, "questions": Question, "words": Word,
-         "dialogues": Turns}
+         "dialogues": Turns, "steps": Step}
 DEFAULTS = {kind: {f.name: f.default for f in fields(kind)} for kind in (*LISTS.values(), Record)}
 
 

@@ -33,8 +33,8 @@ BELOW["training"] = {"predictors", "importers", "refining"} | BELOW["predictors"
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
 BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
 BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]
-BELOW["serving"] = BELOW["recipes"]
-BELOW["cli"] = BELOW["recipes"] | {"serving", "probe", "reproduce", "recipes", "miniature", "bootstrapping",
+BELOW["serving"] = BELOW["games"] = BELOW["recipes"]
+BELOW["cli"] = BELOW["recipes"] | {"serving", "games", "probe", "reproduce", "recipes", "miniature", "bootstrapping",
                                    "regionchat"}
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
@@ -44,7 +44,9 @@ HEAVY = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "pe
 TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
 # extras of pyproject.toml, imported when they are used
 OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"},
-            "loupe.predictors.chatting": {"jinja2"}}  # torch brings it
+            "loupe.predictors.chatting": {"jinja2"},  # torch brings it
+            "loupe.games.arcade": {"gymnasium", "ale_py"},
+            "loupe.games.trained": {"stable_baselines3", "sb3_contrib"}}
 WEB = {"fastapi", "starlette", "uvicorn", "pydantic", "anyio", "prometheus_client"}  # of serving alone
 
 

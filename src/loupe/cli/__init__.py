@@ -31,6 +31,7 @@ VERBS = {
     "segment": "loupe.cli.segment",
     "reconstruct": "loupe.cli.reconstruct",
     "probe": "loupe.cli.probe",
+    "play": "loupe.cli.play",
     "ship": "loupe.cli.ship",
 }
 GROUPS = {
@@ -39,7 +40,7 @@ GROUPS = {
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
     "talk": ("chat", "serve"),
-    "see": ("segment", "reconstruct", "probe"),
+    "see": ("segment", "reconstruct", "probe", "play"),
     "maintain": ("ship",),
 }
 WRONG_INPUT, STOPPED = 2, 130

@@ -6,6 +6,7 @@ Its keys and values are copied once into the rows of a batch with room for what 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -88,17 +89,19 @@ class Room(DynamicLayer):
 
 
 @torch.inference_mode()
-def see(model: VLM, looks: Sequence[Sequence[Image]], opening: Sequence[int] | None = None) -> Prefix:
+def see(model: VLM, looks: Sequence[Sequence[Image]], opening: Sequence[int] | None = None,
+        memory: Memory | None = None) -> Prefix:
     """Encode and prefill the prefix of each look; all have the same number of pictures. A bad picture raises.
 
-    opening: other ids than those of a sample whose pictures all stand in front.
+    opening: other ids than those of a sample whose pictures all stand in front. memory: pictures it holds are not
+    encoded again.
     """
     encoder, device = model.encoder, model.device
     count = len(looks[0])
     opening = tuple(encoder.prefix(looks[0]) if opening is None else opening)
     ids = torch.tensor(opening, dtype=torch.int64, device=device)
-    pixels = torch.from_numpy(encoder.pixels([image for images in looks for image in images])).to(device)
-    seen = model.see(pixels)
+    pictures = [image for images in looks for image in images]
+    seen = encoded(model, pictures) if memory is None else memory.see(model, pictures)
     length = len(ids)
     if not length:
         return Prefix(opening, (), 0, seen, count)
@@ -109,6 +112,33 @@ def see(model: VLM, looks: Sequence[Sequence[Image]], opening: Sequence[int] | N
     positions = torch.arange(length, device=device)[None].expand(len(looks), length)
     model.hidden(x, mask.expand(len(looks), 1, length, length), positions, cache)
     return Prefix(opening, tuple((layer.keys, layer.values) for layer in cache.layers), length, seen, count)
+
+
+def encoded(model: VLM, images: Sequence[Image]) -> Tensor:
+    """[N, T, D]: what the language model gets to see of each picture."""
+    return model.see(torch.from_numpy(model.encoder.pixels(images)).to(model.device))
+
+
+class Memory:
+    """What the language model got to see of the last `most` pictures: frames of a game come again and again."""
+
+    def __init__(self, most: int = 64):
+        self.most = most
+        self.seen: OrderedDict[Image, Tensor] = OrderedDict()  # [T, D] each
+        self.encoded = 0  # pictures that went through the tower
+
+    def see(self, model: VLM, images: Sequence[Image]) -> Tensor:
+        """[N, T, D]; equal pictures are encoded once."""
+        new = [image for image in dict.fromkeys(images) if image not in self.seen]
+        if new:
+            self.seen.update(zip(new, encoded(model, new)))
+            self.encoded += len(new)
+        out = torch.stack([self.seen[image] for image in images]) if images else encoded(model, images)
+        for image in images:
+            self.seen.move_to_end(image)
+        while len(self.seen) > self.most:
+            self.seen.popitem(last=False)
+        return out
 
 
 def embed(model: VLM, ids: Tensor, owners: Sequence[int], seen: Tensor, images: int) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from loupe.errors import CheckpointError
 from loupe.image import Image
+from loupe.models.decoding import Memory
 from loupe.models.look import Limits, Look
 from loupe.models.vlm import VLM
 from loupe.predictors.seen import SeenBy
@@ -24,8 +25,10 @@ class Model:
 
     capabilities = ("ask", "locate", "describe", "constrain", "weigh", "segment", "pixels")
 
-    def __init__(self, vlm: VLM, name: str = "model", limits: Limits | None = None, weights: str = ""):
+    def __init__(self, vlm: VLM, name: str = "model", limits: Limits | None = None, weights: str = "",
+                 memory: Memory | None = None):
         self.vlm, self.name, self.limits, self.weights = vlm.eval(), name, limits or Limits(), weights
+        self.memory = memory
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None, dtype: str = "float32",
@@ -54,6 +57,10 @@ class Model:
         """The same model with answers of at most so many tokens."""
         return Model(self.vlm, self.name, replace(self.limits, answer=min(answer, self.limits.answer)), self.weights)
 
+    def remembering(self, pictures: int = 64) -> Model:
+        """The same model, which does not encode pictures again that are among the last so many."""
+        return Model(self.vlm, self.name, self.limits, self.weights, Memory(pictures))
+
     def look(self, images, **limits) -> Look:
         """At one picture (path, bytes, Pillow image, array, Image) or a list of them."""
         many = images if isinstance(images, (list, tuple)) else [images]
@@ -73,7 +80,7 @@ class Model:
 
     def seen(self, looks: Sequence[tuple[Image, ...]]) -> SeenBy:
         """Pictures kept in sight: rounds of questions, weighed answers and drawn ones, from one look each."""
-        return SeenBy(self.vlm, looks, self.limits)
+        return SeenBy(self.vlm, looks, self.limits, self.memory)
 
 
 def _windows(samples: Iterable[Sample], rows: int) -> Iterator[list[Sample]]:

@@ -9,7 +9,7 @@ from functools import partial
 from loupe.errors import ConfigError, ImageError, LoupeError
 from loupe.image import Image
 from loupe.models import dense
-from loupe.models.decoding import Prefix, see
+from loupe.models.decoding import Memory, Prefix, see
 from loupe.models.encoding import Encoded
 from loupe.models.look import Limits, answer, chunks
 from loupe.models.vlm import VLM
@@ -24,7 +24,8 @@ Asked = list[tuple[int, int, Encoded]]  # (number of the sample, its look, its t
 class SeenBy:
     """Looks of a model, encoded and prefilled together; see `loupe.predictor.Seen`."""
 
-    def __init__(self, vlm: VLM, looks: Iterable[Pictures], limits: Limits):
+    def __init__(self, vlm: VLM, looks: Iterable[Pictures], limits: Limits,
+                 memory: Memory | None = None):
         self.vlm, self.limits = vlm, limits
         self.prefixes: dict[int, Prefix] = {}  # by the number of pictures in a look
         self.owners: dict[Pictures, int] = {}
@@ -33,7 +34,7 @@ class SeenBy:
         for images in dict.fromkeys(looks):
             by_number.setdefault(len(images), []).append(images)
         for number, many in by_number.items():
-            good, prefix, broken = _see(vlm, many)
+            good, prefix, broken = _see(vlm, many, memory)
             self.broken |= broken
             if prefix is not None:
                 self.prefixes[number] = prefix
@@ -130,14 +131,15 @@ class SeenBy:
         return out
 
 
-def _see(vlm: VLM, looks: list[Pictures]) -> tuple[list[Pictures], Prefix | None, dict[Pictures, ImageError]]:
+def _see(vlm: VLM, looks: list[Pictures], memory: Memory | None = None
+         ) -> tuple[list[Pictures], Prefix | None, dict[Pictures, ImageError]]:
     """(looks that decode, their prefix or None, {look: error} of the rest)."""
     try:
-        return looks, see(vlm, looks), {}
+        return looks, see(vlm, looks, memory=memory), {}
     except ImageError:
         broken = {images: error for images in looks if (error := _damage(images))}
     good = [images for images in looks if images not in broken]
-    return good, see(vlm, good) if good else None, broken
+    return good, see(vlm, good, memory=memory) if good else None, broken
 
 
 def _damage(images: Pictures) -> ImageError | None:

@@ -12,6 +12,7 @@ READERS = {
     "coco-captions": "loupe.readers.coco_captions:CocoCaptions",
     "objects365": "loupe.readers.objects365:Objects365",
     "refer": "loupe.readers.refer:Refer",
+    "games": "loupe.readers.games:Games",
     "refer-json": "loupe.readers.refer_json:ReferJson",
     "llava": "loupe.readers.llava:Llava",
     "llava-captions": "loupe.readers.llava:LlavaCaptions",

@@ -8,6 +8,7 @@ from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWE
 from loupe.recipes.pae import PAE, PAE_MINI, PAE_PHOTOS, PAE_SEGMENT
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
 from loupe.recipes.pink import PINK, PINK_FINETUNED, PINK_G, PINK_LLAMA2, PINK_MINI, PINK_PLUS, PINK_RELEASE
+from loupe.recipes.playing import CAR_RACING, CAR_RACING_MINI, SPACE_INVADERS, SPACE_INVADERS_MINI
 from loupe.training.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -25,6 +26,10 @@ RECIPES: dict[str, Recipe] = {
     "pae-segment": PAE_SEGMENT,
     "pae-mini": PAE_MINI,
     "pae-photos": PAE_PHOTOS,
+    "pae-car-racing": CAR_RACING,
+    "pae-space-invaders": SPACE_INVADERS,
+    "car-racing-mini": CAR_RACING_MINI,
+    "space-invaders-mini": SPACE_INVADERS_MINI,
     "mini-start": MINI_START,
     "coco-mini": COCO_MINI,
     "mini": MINI,

@@ -34,6 +34,8 @@ TASKS = {
     "stated": "loupe.tasks.stated:Stated",
     "region-question": "loupe.tasks.region_question:AskedOfRegion",
     "inventory": "loupe.tasks.inventory:Inventory",
+    "car-racing": "loupe.tasks.playing:CarRacing",
+    "space-invaders": "loupe.tasks.playing:SpaceInvaders",
 }
 
 
