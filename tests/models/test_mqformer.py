@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -15,7 +16,9 @@ from loupe.models import attending
 from loupe.models.assembly import build, count
 from loupe.models.bridge import Bridge, join
 from loupe.models.mqformer import Found, MQFormer, Querying
+from loupe.models.mqformer import found as rows_of
 from loupe.models.published import CLIP_L, VICUNA_13B
+from loupe.models.refined import Refined
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, MQFormerSpec, VisionSpec
 from loupe.models.tuner import LoRA
 from tests.models.tiny_former import MARKS, TINY, TOWER, former, pictures, texts
@@ -205,3 +208,24 @@ def test_as_a_bridge():
         join(BridgeSpec("mqforme"), model.vision, 12)
     assert isinstance(join(BridgeSpec("linear"), model.vision, 12), Bridge)
     assert MARKS.dec < TINY.vocabulary and isinstance(found, Found)
+
+
+def refined(queries: int, things: int):
+    """As a refiner gives it, without what the MQ-Former does not look at."""
+    draw = np.random.default_rng(queries)
+    return Refined(8, 8, (), (None,) * things, np.linspace(0.9, 0.1, queries, dtype=np.float32),
+                   draw.normal(size=(queries, 10)).astype(np.float32), draw.normal(size=(things, 5)).astype(np.float32))
+
+
+@torch.no_grad()
+def test_rows_of_a_refiner():
+    empty = [np.zeros(shape, np.float32) for shape in (0, (0, 10), (0, 5))]
+    some = [refined(3, 2), refined(5, 0), Refined(8, 8, (), (), *empty)]
+    rows = rows_of(some, 0.5, TINY)
+    assert rows.detector_mask.tolist() == [[True, True, False, False, False], [True, True, True, False, False],
+                                           [False] * 5]
+    assert rows.outline_mask.tolist() == [[True, True], [False, False], [False, False]]
+    assert torch.equal(rows.detector[1], torch.from_numpy(some[1].queries)) and rows.outline.shape == (3, 2, 5)
+    memory = former().memory(torch.zeros(3, 5, TOWER), rows)
+    assert memory.grounding_mask[:, 0].tolist() == [False, False, True]
+    assert rows_of([some[2]], 0.5, TINY).detector.shape == (1, 0, 10)

@@ -76,6 +76,10 @@ def model_rows(recipe) -> list[list[str]]:
     m = recipe.model
     bridge = m.bridge.kind + ("" if m.bridge.bias else ", no bias")
     bridge += ", 2-D position code" if m.bridge.position else ""
+    if m.bridge.mqformer:
+        former = m.bridge.mqformer
+        bridge += (f", {former.depth} x {former.width}, {former.visual_queries} visual and {former.grounding_queries} "
+                   f"grounding queries, cross-attention every {former.cross_every}")
     bridge += f", {m.bridge.merge} tokens into one" if m.bridge.merge > 1 else ""
     return [["model", ""],
             ["vision", f"{backbone(m.vision)}, layer {m.vision.layer}, {m.vision.size} px, {m.vision.frame}"],

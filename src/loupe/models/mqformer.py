@@ -4,13 +4,16 @@ shares their self-attention. A sequence is always v, g, s, c: visual queries, gr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from loupe.errors import ConfigError, unknown_name
+from loupe.models.refined import Refined
 from loupe.models.spec import MQFormerSpec
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
@@ -40,6 +43,29 @@ def nothing(count: int, spec: MQFormerSpec, device=None) -> Found:
                  torch.zeros(count, 0, dtype=torch.bool, device=device),
                  torch.zeros(count, 0, spec.outline_width, device=device),
                  torch.zeros(count, 0, dtype=torch.bool, device=device))
+
+
+def found(pictures: Sequence[Refined], threshold: float, spec: MQFormerSpec) -> Found:
+    """What a refiner says of N pictures as padded rows; detector rows with a score below `threshold` are masked."""
+    queries, outlines = [p.queries for p in pictures], [p.outlines for p in pictures]
+    empty = (np.zeros((0, spec.detector_width), np.float32), np.zeros((0, spec.outline_width), np.float32))
+    tables = [_padded([rows if len(rows) else none for rows in all_], none)
+              for all_, none in ((queries, empty[0]), (outlines, empty[1]))]
+    (detector, real), (outline, kept) = tables
+    scores = _padded([p.scores[:, None] for p in pictures], np.zeros((0, 1), np.float32))[0][..., 0]
+    return Found(detector, real & (scores >= threshold), outline, kept)
+
+
+def _padded(rows: list[np.ndarray], none: np.ndarray) -> tuple[Tensor, Tensor]:
+    """([N, longest, width], which are real)."""
+    longest = max(map(len, rows), default=0)
+    width = {r.shape[1] for r in rows if len(r)} or {none.shape[1]}
+    if len(width) > 1:
+        raise ConfigError("features of pictures have different widths", got=sorted(width), expected="one refiner's")
+    out = torch.zeros(len(rows), longest, width.pop())
+    for k, row in enumerate(rows):
+        out[k, :len(row)] = torch.from_numpy(np.array(row, np.float32)) if len(row) else 0
+    return out, torch.arange(longest) < torch.tensor([len(r) for r in rows])[:, None]
 
 
 @dataclass(frozen=True)

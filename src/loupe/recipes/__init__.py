@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loupe.errors import unknown_name
 from loupe.recipes.chatspot import CHATSPOT, CHATSPOT_665K, CHATSPOT_MINI
+from loupe.recipes.lyrics import LYRICS, LYRICS_MINI
 from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
 from loupe.recipes.pae import PAE, PAE_MINI, PAE_PHOTOS, PAE_SEGMENT
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
@@ -22,6 +23,8 @@ RECIPES: dict[str, Recipe] = {
     "chatspot": CHATSPOT,
     "chatspot-665k": CHATSPOT_665K,
     "chatspot-mini": CHATSPOT_MINI,
+    "lyrics": LYRICS,
+    "lyrics-mini": LYRICS_MINI,
     "pae": PAE,
     "pae-segment": PAE_SEGMENT,
     "pae-mini": PAE_MINI,

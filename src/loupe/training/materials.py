@@ -49,6 +49,10 @@ class Materials:
 
     def open(self, stage: Stage, model: VLM):
         """(objective, work, groups) of a stage."""
+        if stage.objective == "mqformer":
+            raise ConfigError("this stage cannot be trained by a run yet", got="objective mqformer",
+                              where=f"stage {stage.name}", do="train with loupe.training.aligning.Alignment, or leave "
+                              "the stage out (docs/lyrics.md)")
         if stage.objective == "contrastive":
             records = Captioned(stage.mixture, self.roots, self.seed, self._groups(stage), stage.epochs)
             self.hashes |= records.hashes

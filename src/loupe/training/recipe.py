@@ -10,7 +10,7 @@ from loupe.errors import ConfigError, unknown_name
 from loupe.models.spec import ModelSpec
 from loupe.models.tuner import Tune
 
-OBJECTIVES = ("language", "dense", "contrastive", "refiner")
+OBJECTIVES = ("language", "dense", "contrastive", "refiner", "mqformer")
 PRECISIONS = ("float32", "bf16", "auto")
 METHODS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
@@ -50,7 +50,7 @@ class Stage:
     accumulation: int = 1  # parts a process cuts its share of the batch into; changes memory, not results
     precision: str = "float32"  # "auto": bf16 where the processor is faster at it
     # "dense": the tower alone learns each patch's object (training/pretraining.py); "contrastive": with a text side it
-    # learns which caption is whose (training/contrastive.py)
+    # learns which caption is whose (training/contrastive.py); "mqformer": Lyrics' four (training/aligning.py)
     objective: str = "language"
 
     def __post_init__(self):
