@@ -13,7 +13,7 @@ from loupe.tasks.base import Case, Task
 NOTHING = 10  # of 0..20: the wheel straight, no gas, no brake
 SPREAD = 10  # steps of a number from 0 to 1
 MOVES = ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE")  # the six of Space Invaders, in its order
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\w)")
+_NUMBER = re.compile(r"(?<![\w.])-?[0-9]+(?:\.[0-9]+)?(?![\w.]*\w)")
 _MOVE = re.compile(rf"\b({'|'.join(MOVES)})\b", re.IGNORECASE)
 
 

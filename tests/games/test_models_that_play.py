@@ -1,0 +1,143 @@
+"""Models and trained experts as players: what a model has seen is not encoded again."""
+
+import json
+import sys
+import types
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from loupe.cli import main
+from loupe.errors import ConfigError, FileError
+from loupe.games import GAMES
+from loupe.games.arcade import Arcade, Sight
+from loupe.games.players import Asked
+from loupe.games.rollout import rollout
+from loupe.games.trained import Trained, algorithm_of, expert
+from tests.games.playground import LENGTH, Lights, facing
+
+LIGHTS = replace(GAMES["space-invaders"], repeat=1, idle=False, stack=3)
+
+
+@pytest.fixture(scope="module")
+def model(standin_parts):
+    from loupe.predictors.checkpoint import Model
+
+    return Model.load(standin_parts / "mini", device="cpu", answer=4)
+
+
+def test_frames_are_encoded_once_and_the_answers_stay_the_same(model):
+    sights = [Sight(np.full((24, 24, 3), 20 * k, np.uint8)) for k in range(6)]
+    asked = Asked(model, LIGHTS, pictures=4)
+    samples = [asked.sample(sights[k:k + 3]) for k in range(4)]
+    plain = [next(iter(model.answer([s]))) for s in samples]
+    remembered = [next(iter(asked.predictor.answer([s]))) for s in samples]
+    assert [a.raw for a in plain] == [a.raw for a in remembered]
+    assert [a.score for a in remembered] == pytest.approx([a.score for a in plain], rel=1e-4)
+    memory = asked.predictor.memory
+    assert memory.encoded == 6 and list(memory.seen) == [s.image for s in sights[2:]]  # of 12 pictures shown
+
+
+def test_a_model_plays_through_and_every_step_is_counted(model):
+    asked = Asked(model, LIGHTS)
+    episodes = list(rollout(asked, range(2), lambda: Arcade(LIGHTS, Lights()), together=2))
+    assert [e.steps for e in episodes] == [LENGTH] * 2
+    assert all(sum(e.problems.values()) <= LENGTH for e in episodes)
+    assert asked.predictor.memory.encoded <= 2 * (LENGTH + 1)
+
+
+def checkpoint(path, data):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize("module,more,name", [
+    ("stable_baselines3.dqn.policies", {}, "dqn"), ("sb3_contrib.qrdqn.policies", {}, "qrdqn"),
+    ("stable_baselines3.common.policies", {"clip_range": 0.2, "ent_coef": 0.0}, "ppo"),
+    ("stable_baselines3.common.policies", {"ent_coef": 0.0}, "a2c"),
+    ("sb3_contrib.common.recurrent.policies", {"clip_range": 0.2}, "recurrent-ppo")])
+def test_how_an_expert_was_trained_is_told_from_its_file(tmp_path, module, more, name):
+    path = checkpoint(tmp_path / "e.zip", {"policy_class": {"__module__": module}, **more})
+    assert algorithm_of(path) == name
+
+
+class Agent:
+    """What stable-baselines3 gives back, as far as it is used."""
+
+    observation_space = types.SimpleNamespace(shape=(2, 12, 12))
+    seen: list = []
+
+    @classmethod
+    def load(cls, path, device):
+        return cls()
+
+    def predict(self, observation, state, episode_start, deterministic):
+        self.seen.append((observation, state, bool(episode_start[0])))
+        return np.array(2), (state or 0) + 1
+
+
+def test_an_expert_sees_frames_as_it_was_trained_on_them(tmp_path, monkeypatch):
+    path = checkpoint(tmp_path / "dqn.zip", {"policy_class": {"__module__": "stable_baselines3.dqn.policies"}})
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(DQN=Agent))
+    (episode,) = rollout(expert(path, LIGHTS), [1], lambda: Arcade(LIGHTS, Lights()))
+    assert episode.steps == LENGTH and len(Agent.seen) == LENGTH
+    (first, state, begun), (second, later, again) = Agent.seen[:2]
+    assert first.shape == (2, 12, 12) and not first[0].any() and first[1].any() and (state, begun) == (None, True)
+    assert (second[0] == first[1]).all() and (later, again) == (1, False)
+    colour = Trained(None, LIGHTS, (12, 12, 6)).observation(np.full((24, 24, 3), (9, 8, 7), np.uint8))
+    assert colour.shape == (12, 12, 6) and (colour[0, 0] == (0, 0, 0, 9, 8, 7)).all()
+
+
+def test_wrong_experts_are_told(tmp_path, monkeypatch):
+    with pytest.raises(FileError, match="does not exist"):
+        expert(tmp_path / "none.zip", LIGHTS)
+    (tmp_path / "text.zip").write_text("no zip")
+    with pytest.raises(FileError, match="no checkpoint"):
+        expert(tmp_path / "text.zip", LIGHTS)
+    path = checkpoint(tmp_path / "e.zip", {"policy_class": {}})
+    with pytest.raises(ConfigError, match="did you mean 'ppo'"):
+        expert(path, LIGHTS, "ppp")
+    monkeypatch.setitem(sys.modules, "sb3_contrib", None)
+    with pytest.raises(ConfigError, match="pip install stable-baselines3 sb3-contrib"):
+        expert(path, LIGHTS, "qrdqn")
+
+
+@pytest.fixture
+def lights(monkeypatch):
+    """`loupe play` on the tiny environment."""
+    from loupe.games.players import Each
+
+    monkeypatch.setitem(GAMES, "space-invaders", LIGHTS)
+    monkeypatch.setattr("loupe.games.arcade.opened", lambda game: Lights())
+    monkeypatch.setattr("loupe.games.arcade.check", lambda game: None)
+    monkeypatch.setattr("loupe.games.scripted.scripted", lambda game: Each("scripted", lambda seed: facing))
+
+
+def test_the_command_plays_records_and_goes_on(lights, tmp_path, capsys):
+    out = ["space-invaders", "--episodes", "3", "--out", str(tmp_path / "out")]
+    assert main(["play", "still", *out]) == 0
+    said = capsys.readouterr().out
+    assert "seeds 1000 to 1002" in said and "scripted  12.0 [12.0, 12.0]" in said and "above random" in said
+    figures = json.loads((tmp_path / "out/space-invaders/play.json").read_text())
+    assert [p["player"] for p in figures["players"]] == ["still", "scripted", "random"]
+    assert figures["players"][1]["figures"]["mean reward"]["value"] == LENGTH
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("10*.json")}
+    assert len(kept) == 9 and main(["play", "still", *out]) == 0
+    assert kept == {p: p.stat().st_mtime_ns for p in kept}
+    record = ["play", "scripted", "space-invaders", "--record", str(tmp_path / "games"), "--episodes", "2"]
+    assert main(record) == main(record) == 0
+    assert len(list((tmp_path / "games").rglob("*.jsonl"))) == 2
+
+
+@pytest.mark.parametrize("words,said", [
+    (["still", "pong"], "unknown game"), (["still", "space-invaders", "--episodes", "0"], "--episodes"),
+    (["still", "space-invaders", "--format", "mp4"], "unknown format"),
+    (["nobody", "space-invaders"], "unknown model"), (["gone.zip", "space-invaders"], "does not exist"),
+    (["still", "space-invaders", "--record", "x", "--split", "../up"], "folder")])
+def test_bad_input_is_one_line(lights, words, said, capsys):
+    assert main(["play", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
