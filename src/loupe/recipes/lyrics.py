@@ -66,7 +66,8 @@ DIALOGUE = replace(  # §4: then high-quality annotation and dialogue
     MULTITASK,
     name="dialogue",
     mixture=Mixture((Source("llava", "llava", "llava", tasks=TALK),
-                     *_records("svit m3it llavar multiinstruct", TALK))),  # Table 1
+                     *_records("svit m3it llavar multiinstruct", TALK),  # Table 1
+                     *REFERS)),  # "high-quality annotation"; which the paper does not say
     steps=60_000,
 )
 LYRICS = Recipe(
