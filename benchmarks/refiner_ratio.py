@@ -58,7 +58,7 @@ def main() -> None:
                 best[name] = min(best[name], time.process_time() - started)
     for name, seconds in {"filling the cache": filling, **best}.items():
         print(f"{name:<18}{1000 * seconds / len(pictures):9.2f} ms a picture")
-    print(f"batched is {best['one at a time'] / best['batched']:.2f} times as fast as one at a time (batch {args.batch})")
+    print(f"batches of {args.batch} are {best['one at a time'] / best['batched']:.2f} times as fast as one at a time")
     print(f"an epoch of cached features is {best['batched'] / best['cached']:.2f} times as fast as a live one")
     print(f"cached rows differ from live ones by {difference(made['batched'], made['cached']):.1e}, "
           f"batched from single ones by {difference(made['one at a time'], made['batched']):.1e}")

@@ -110,7 +110,8 @@ def test_detector_against_transformers_post_processing(folders, pictures):
 
 def test_detector_batches(folders, pictures):
     made = detecting.load(folders("grounding-dino"), Thresholds(box=0.0))
-    words = [["cup"], ["plate", "red circle", "sky", "person", "a photo of plate", "a cup of red circle", "red sky"], []]
+    many = ["plate", "red circle", "sky", "person", "a photo of plate", "a cup of red circle", "red sky"]
+    words = [["cup"], many, []]
     together = made.detect(pictures, words)
     for k, found in enumerate(together):
         (alone,) = made.detect([pictures[k]], [words[k]])
@@ -207,7 +208,8 @@ def test_ram(monkeypatch, pictures):
     assert asked == {"pretrained": "ram_plus_swin_large_14m.pth", "image_size": 384, "vit": "swin_l"}
     monkeypatch.setattr(tagging, "MOST", 5000)
     said = made.tags(pictures[:2])
-    own = fake.generate_tag(made.pixels.tensor(pictures[:2], [tagging.squash(*p.size, 384) for p in pictures[:2]], "cpu"))
+    frames = [tagging.squash(*p.size, 384) for p in pictures[:2]]
+    own = fake.generate_tag(made.pixels.tensor(pictures[:2], frames, "cpu"))
     for tags, text in zip(said, own[0]):
         assert tags and {tag.word for tag in tags} == set(text.split(" | "))
     fewer = tagging.load("ram++:ram_plus_swin_large_14m.pth", None, Thresholds(tag=0.99)).tags(pictures[:1])[0]

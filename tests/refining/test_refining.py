@@ -25,6 +25,7 @@ from loupe.refining.run import Settings, run
 from loupe.refining.spatial import spatial
 from loupe.refining.views import Views, through
 from loupe.regions import Box, Mask, Point, iou
+from loupe.sample import Found
 
 BLANK = np.full((40, 60, 3), 128, np.uint8)
 
@@ -146,7 +147,7 @@ def test_cached_makes_what_is_missing_or_damaged(mini, pictures, tmp_path):
     path.write_bytes(b"torn")
     again = cached.refine(pictures, 1)
     for a, b in zip(first, again):
-        assert np.array_equal(a.queries, b.queries) and a.things == b.things
+        assert np.allclose(a.queries, b.queries, rtol=1e-2, atol=1e-2) and a.things == b.things  # of another batch
     with pytest.raises(ConfigError, match="another size.*rows of"):
         checked(first[0], (9, 9))
 
@@ -172,8 +173,9 @@ def test_run_leaves_files_others_read(mini, folder, tmp_path):
     reader = codec("lyrics")
     for record, line in zip(records, lines):
         parsed = reader.parse(line.partition("\t")[2], squash(*record.image.size, 224))
-        assert not parsed.problems and len(parsed.regions) == len(record.objects)
-        for region in parsed.regions:
+        regions = [part for part in parsed.parts if isinstance(part, Found)]
+        assert not parsed.problems and len(regions) == len(record.objects)
+        for region in regions:
             assert max(iou(region.region, o.box) for o in record.objects if o.name == region.phrase) > 0.9
     assert "nothing found" in (out / "gallery.html").read_text()
 

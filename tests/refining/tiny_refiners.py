@@ -49,10 +49,11 @@ def segmenter(kind: str, folder: Path) -> Path:
     vision = {"hidden_size": 16, "output_channels": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
               "image_size": 64, "patch_size": 16, "num_pos_feats": 8, "mlp_dim": 16, "global_attn_indexes": [0, 1],
               "window_size": 2}
+    parts = {"vision_config": vision, "prompt_encoder_config": prompt, "mask_decoder_config": decoder}
     if kind == "sam":
-        model = t.SamModel(t.SamConfig(vision, prompt, decoder))
+        model = t.SamModel(t.SamConfig(**parts))
     elif kind == "sam_hq":
-        model = t.SamHQModel(t.SamHQConfig(vision, prompt, {**decoder, "vit_dim": 16}))
+        model = t.SamHQModel(t.SamHQConfig(**{**parts, "mask_decoder_config": {**decoder, "vit_dim": 16}}))
     else:
         backbone = {"model_type": "sam2_hiera_det_model", "hidden_size": 8, "num_attention_heads": 1,
                     "image_size": [64, 64],
@@ -61,8 +62,8 @@ def segmenter(kind: str, folder: Path) -> Path:
                     "global_attention_blocks": [2], "window_positional_embedding_background_size": [2, 2]}
         vision = {"backbone_config": backbone, "backbone_channel_list": [64, 32, 16, 8], "fpn_hidden_size": 16,
                   "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}
-        model = t.Sam2Model(t.Sam2Config(vision, {"hidden_size": 16, "image_size": 64, "patch_size": 16},
-                                         {**decoder, "iou_head_hidden_dim": 16}))
+        prompt = {"hidden_size": 16, "image_size": 64, "patch_size": 16}
+        model = t.Sam2Model(t.Sam2Config(**{**parts, "vision_config": vision, "prompt_encoder_config": prompt}))
     loud(model).save_pretrained(folder)
     return folder
 
