@@ -59,11 +59,16 @@ def read(data: object, request: dict) -> Reply | None:
     counted = all(isinstance(n, int) and n >= 0 for n in counts)
     if not counted:
         counts = [guessed_tokens(request), len(text) // CHARACTERS + 1]
-    return Reply(text, *counts, str(choice.get("finish_reason") or "stop"), counted, logs=_logs(choice))
+    return Reply(_sound(text), *counts, str(choice.get("finish_reason") or "stop"), counted, logs=_logs(choice))
+
+
+def _sound(text: str) -> str:
+    """Halves of characters, which JSON may spell and no file can hold, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _logs(choice: dict) -> tuple[tuple[str, float], ...]:
     try:
-        return tuple((str(each["token"]), float(each["logprob"])) for each in choice["logprobs"]["content"])
+        return tuple((_sound(str(each["token"])), float(each["logprob"])) for each in choice["logprobs"]["content"])
     except (KeyError, TypeError, ValueError):
         return ()

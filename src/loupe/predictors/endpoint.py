@@ -6,7 +6,7 @@ import base64
 import io
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -107,6 +107,17 @@ class Endpoint:
         """Each with a seed of its own; whether it is kept to is the endpoint's affair."""
         return self._with(replace(self.asking, temperature=temperature))._answered(samples, seed)
 
+    @property
+    def concurrency(self) -> int:
+        """Questions under way at a time."""
+        return self.line.settings.concurrency
+
+    def begin(self, sample: Sample, answer: int | None = None, temperature: float = 0.0, seed: int = 0) -> Call:
+        """Asked now, answered later: for who waits for many and takes each as it comes."""
+        asking = replace(self.asking, answer=answer or self.asking.answer,
+                         temperature=temperature or self.asking.temperature)
+        return Call(self, *self._with(asking)._asked(sample, seed if temperature else None, []))
+
     def seen(self, looks: Sequence[tuple[Image, ...]]) -> Strict:
         return Strict(self)
 
@@ -171,6 +182,38 @@ class Endpoint:
         if not reply.text.strip():
             return Answer((), (Problem("endpoint", f"nothing was said (finish_reason {reply.finish})", 0),), reply.text)
         return heard(reply.text, reply.logs, self.codec, frames)
+
+
+class Call:
+    """A question under way. Threads may share it; frames: of its pictures."""
+
+    def __init__(self, endpoint: Endpoint, said: Future | Answer, frames: tuple[Frame, ...]):
+        self.endpoint, self.said, self.frames = endpoint, said, frames
+
+    @property
+    def done(self) -> bool:
+        return isinstance(self.said, Answer) or self.said.done()
+
+    def then(self, tell: Callable[[], None]) -> None:
+        """Tells when the answer is there, from another thread or at once."""
+        if isinstance(self.said, Answer):
+            tell()
+        else:
+            self.said.add_done_callback(lambda _: tell())
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: the request is broken off."""
+        if isinstance(self.said, Future):
+            self.said.cancel()
+
+    def reply(self) -> Reply | None:
+        """What the endpoint said, waited for; None where it was not asked. An EndpointError where it failed for good."""
+        return None if isinstance(self.said, Answer) else self.said.result()
+
+    def answer(self) -> Answer:
+        """As `reply`."""
+        reply = self.reply()
+        return self.said if reply is None else self.endpoint._read(reply, self.frames)
 
 
 class Strict:

@@ -30,6 +30,8 @@ async def chat(asked: ChatRequest, request: Request):
     if asked.model is not None and asked.model != host.name:
         raise Refused(404, "there is no such model", got=repr(asked.model[:80]), expected=repr(host.name),
                       param="model", code="model_not_found")
+    if asked.constrain not in (None, "free"):
+        host.able("constrain")
     said = await anyio.to_thread.run_sync(heard, asked.messages, host.pictures.find, host.ear, host.settings)
     most = asked.max_completion_tokens or asked.max_tokens or host.settings.answer
     wish = Wish(min(most, host.settings.answer), asked.constrain, asked.temperature or 0.0, asked.seed or 0)

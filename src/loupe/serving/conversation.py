@@ -89,6 +89,7 @@ def _bounded(messages: list, settings: Settings) -> None:
         parts = [] if isinstance(content, str) else content
         words += len(content) if isinstance(content, str) else sum(
             len(p.text) for p in parts if isinstance(p, schemas.TextPart))
+        words += sum(len(region.phrase or "") for region in getattr(message, "regions", None) or ())
         regions += sum(isinstance(p, schemas.Placed) for p in parts) + len(getattr(message, "regions", None) or ())
     if words > settings.text:
         raise Refused(413, "too many words", got=f"{words} characters", expected=f"at most {settings.text}",
@@ -124,11 +125,12 @@ def _said(message, sizes, ear: Ear, notes: dict, where: str) -> tuple:
     """An earlier answer, "[1]" being its first region where the regions were sent along."""
     content = _words(message.content)
     regions = [_region(given, sizes, ear, notes, where) for given in message.regions or ()]
+    phrases = [(given.phrase or "").strip() for given in message.regions or ()]
     parts, at = [], 0
     for match in _PLACE.finditer(content):
         index = int(match.group(1)) - 1
         if 0 <= index < len(regions):
-            parts += [content[at:match.start()], Regions((regions[index],))]
+            parts += [content[at:match.start()], Regions((regions[index],), phrases[index])]
             at = match.end()
     parts = tuple(part for part in (*parts, content[at:]) if part != "")
     if not any(not isinstance(part, str) or part.strip() for part in parts):

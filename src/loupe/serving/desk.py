@@ -15,6 +15,8 @@ from loupe.serving.faults import Refused
 from loupe.serving.settings import Settings
 
 log = logging.getLogger("loupe.serving")
+# torch: out of memory, a device that fails; models of others: a shape or a setting they did not expect
+ACCIDENTS = (RuntimeError, MemoryError, ValueError, LookupError, ArithmeticError, OSError)
 LATELY = 32  # answers whose pace is remembered
 
 
@@ -160,7 +162,7 @@ class Desk:
                         return
                 try:
                     self.work()
-                except (RuntimeError, MemoryError) as error:  # torch: out of memory, a device that fails
+                except ACCIDENTS as error:
                     log.exception("a batch failed")
                     self._lost(f"the model failed: {type(error).__name__}")
         finally:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from loupe.sample import Answer, Sample
 from loupe.serving.batches import Batches
+from loupe.serving.calls import Calls
 from loupe.serving.conversation import Ear
 from loupe.serving.desk import Desk, Ticket, Wish
 from loupe.serving.faults import Refused
@@ -52,7 +53,7 @@ class Host:
             self.desk: Desk = Engine(self.vlm, self.settings)
             codec = self.vlm.encoder.codec
         else:
-            self.desk = Batches(predictor, self.settings)
+            self.desk = (Calls if hasattr(predictor, "begin") else Batches)(predictor, self.settings)
             codec = getattr(predictor, "codec", None)
         kinds = frozenset(k for g in codec.groups for k in g.kinds) if codec is not None else frozenset({"box"})
         self.ear = Ear(kinds - {"colour"}, system=self.vlm is None)

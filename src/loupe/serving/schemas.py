@@ -18,6 +18,7 @@ class Shape(BaseModel):
 
 class Placed(Shape):
     image: int = Field(0, ge=0, le=255, description="index of the picture in the conversation")
+    phrase: str | None = Field(None, description="the words it was said with, in an earlier answer")
 
 
 class PointRegion(Placed):
@@ -53,7 +54,6 @@ RegionIn = Annotated[PointRegion | BoxRegion | PolygonRegion | MaskRegion, Field
 
 class Scored(Shape):
     score: float | None = Field(None, description="probability of the region, 0 to 1, where the model gives one")
-    phrase: str | None = None
     span: list[int] | None = Field(None, description="[start, end) characters of content where it is said")
     index: int | None = Field(None, description="its place in the answer's regions")
 
