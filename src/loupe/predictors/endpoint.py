@@ -207,7 +207,7 @@ class Call:
             self.said.cancel()
 
     def reply(self) -> Reply | None:
-        """What the endpoint said, waited for; None where it was not asked. An EndpointError where it failed for good."""
+        """What the endpoint said, waited for; None where it was not asked. EndpointError: it failed for good."""
         return None if isinstance(self.said, Answer) else self.said.result()
 
     def answer(self) -> Answer:
