@@ -56,13 +56,13 @@ def segmenter(kind: str, folder: Path) -> Path:
         model = t.SamHQModel(t.SamHQConfig(**{**parts, "mask_decoder_config": {**decoder, "vit_dim": 16}}))
     else:
         backbone = {"model_type": "sam2_hiera_det_model", "hidden_size": 8, "num_attention_heads": 1,
-                    "image_size": [64, 64],
-                    "blocks_per_stage": [1, 1, 1, 1], "embed_dim_per_stage": [8, 16, 32, 64],
-                    "num_attention_heads_per_stage": [1, 2, 4, 8], "window_size_per_stage": [2, 2, 2, 2],
-                    "global_attention_blocks": [2], "window_positional_embedding_background_size": [2, 2]}
+                    "image_size": [128, 128],
+                    "blocks_per_stage": [1, 1, 2, 1], "embed_dim_per_stage": [8, 16, 32, 64],
+                    "num_attention_heads_per_stage": [1, 2, 4, 8], "window_size_per_stage": [8, 4, 4, 4],
+                    "global_attention_blocks": [3], "window_positional_embedding_background_size": [2, 2]}
         vision = {"backbone_config": backbone, "backbone_channel_list": [64, 32, 16, 8], "fpn_hidden_size": 16,
-                  "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}
-        prompt = {"hidden_size": 16, "image_size": 64, "patch_size": 16}
+                  "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]]}
+        prompt = {"hidden_size": 16, "image_size": 128, "patch_size": 16}
         model = t.Sam2Model(t.Sam2Config(**{**parts, "vision_config": vision, "prompt_encoder_config": prompt}))
     loud(model).save_pretrained(folder)
     return folder
