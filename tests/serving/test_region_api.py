@@ -16,11 +16,17 @@ BOX = {"type": "box", "box": [30, 20, 70, 60]}
 
 
 def test_locate(client, uploaded, mini, drawn):
-    said = client.post("/v1/regions/locate", json={"image": uploaded[0], "phrase": "the circle"}).json()
-    found = mini.look(drawn[0].image).locate("the circle")
-    assert [r["box"] for r in said["regions"]] == [pytest.approx(f.region.xyxy, abs=1e-3) for f in found]
-    assert [r["score"] for r in said["regions"]] == pytest.approx([f.score for f in found], abs=1e-3)
-    assert said["regions"][0]["phrase"] == "the circle" and said["absent"] is False
+    """Whatever the shipped weights find, the server finds; they find some of the things that are drawn."""
+    heard = 0
+    for image, record in zip(uploaded[:3], drawn):
+        phrase = "the " + record.objects[0].names[0]
+        said = client.post("/v1/regions/locate", json={"image": image, "phrase": phrase}).json()
+        found = mini.look(record.image).locate(phrase)
+        assert [r["box"] for r in said["regions"]] == [pytest.approx(f.region.xyxy, abs=1e-3) for f in found]
+        assert [r["score"] for r in said["regions"]] == pytest.approx([f.score for f in found], abs=1e-3)
+        assert all(r["phrase"] == phrase for r in said["regions"]) and said["absent"] is not bool(found)
+        heard += len(found)
+    assert heard
 
 
 def test_describe_and_ask(client, uploaded, mini, drawn):
