@@ -72,6 +72,7 @@ def test_turns_before_are_told_with_their_regions(desk, standin):
     assert second["content"][1]["box"] == FOUND[0]["box"] and second["content"][2]["text"].strip() == "?"
 
 
+@pytest.mark.long
 def test_quick_questions_and_an_honest_no(desk, standin):
     desk.drag((12, 14), (44, 47))
     quick = desk.tab.get_by_role("toolbar", name="Questions about")
