@@ -96,7 +96,7 @@ def test_a_keyboard_has_a_history(tmp_path):
     Pillow.new("RGB", (40, 40)).save(tmp_path / "a.png")
     script = "\n".join((
         "import sys; sys.path.insert(0, sys.argv[1])",
-        "import test_conversation as t; from loupe import cli, predictors",
+        "import test_chat_conversation as t; from loupe import cli, predictors",
         "echo = t.Echo()",
         "echo.look = lambda images: t.View(echo, [t.Image.of(i) for i in images], lambda *_: echo)",
         "predictors.load = lambda *a, **k: echo",
