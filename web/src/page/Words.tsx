@@ -118,12 +118,16 @@ export function Words({ pen, label, hint, onSend, onCancel, onInput }: Props): J
         kept.current.set(p.id, p);
         return chipOf(p);
       }));
+      if (box.current!.lastChild instanceof HTMLElement) box.current!.append("\u00a0"); // a caret needs a text to stand in
+      if (document.activeElement === box.current) select(atEnd(box.current!)); // else it falls back to the beginning
       changed();
     },
     insert: (region) => put(region),
     focus() {
-      box.current!.focus();
-      select(caret.current ?? atEnd(box.current!));
+      const target = box.current!;
+      target.focus();
+      const words = partsIn(target, kept.current).some((p) => typeof p === "string" && p.trim());
+      select((words && caret.current) || atEnd(target)); // the first word comes behind the chips
     },
   }));
 
