@@ -54,6 +54,10 @@ def test_regions_name_their_picture():
     assert parts_of("Is @2:box(1,2,3,4) like @point(5, 6)?") == ["Is ", Box(1, 2, 3, 4, 1), " like ", Point(5, 6), "?"]
     for region in (Box(1, 2, 3, 4, 2), Point(1, 2.5, 1), Polygon(((0, 0), (5, 0), (5, 5)), 1)):
         assert parts_of(spelled(region)) == [region]
+    for torn in ("What is in @box(1,2", "@point", "Is @box(1,2,3,4) on @2:polygon 1 2?"):
+        with pytest.raises(RegionError, match="not closed"):
+            parts_of(torn)
+    assert parts_of("me@pointless.example") == ["me@pointless.example"]
     with pytest.raises(RegionError, match="no such picture: got 3, expected 1 to 2"):
         parts_of("@3:point(1,2)", 2)
     with pytest.raises(RegionError, match="no such picture"):

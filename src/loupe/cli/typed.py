@@ -8,6 +8,7 @@ from loupe.errors import RegionError, unknown_name
 from loupe.regions import Box, Point, Polygon, Region
 
 _REGION = re.compile(r"@(?:(\d{1,4}):)?(\w+)\(([^()]*)\)")
+_OPEN = re.compile(r"@(?:\d+:)?(?:box|point|polygon)\b.*")
 KINDS = {"box": 4, "point": 2, "polygon": None}
 
 
@@ -22,7 +23,11 @@ def parts_of(text: str, pictures: int | None = None) -> list[str | Region]:
     for match in _REGION.finditer(text):
         parts += [text[at:match.start()], _region(*match.groups(), match.group(), pictures)]
         at = match.end()
-    return [part for part in (*parts, text[at:]) if part != ""]
+    parts = [part for part in (*parts, text[at:]) if part != ""]
+    for part in parts:
+        if isinstance(part, str) and (torn := _OPEN.search(part)):
+            raise RegionError("a region is not closed", got=torn.group(), expected="@box(x1,y1,x2,y2)", where=text)
+    return parts
 
 
 def _region(number: str | None, kind: str, inside: str, where: str, pictures: int | None) -> Region:
