@@ -137,7 +137,9 @@ def test_a_family_asks_in_its_own_words():
     assert said(*asked, task="presence").endswith("[vqa] Does [50,25] lie on the red cup? [/INST]‹ yes</s>›")
     assert talk.heard(" 0", "segmentation") == "no" and talk.heard("0", "counting") == "0"
     assert talk.heard("maybe", "segmentation") == "maybe" and dialogue("mini").heard("1", "segmentation") == "1"
-    assert {"questions", "answers"} <= set(talk.spec()) and not {"questions", "answers"} & set(dialogue("mini").spec())
+    before = {k: v for k, v in dialogue("mini").spec().items() if k not in ("questions", "answers")}
+    assert Dialogue.from_spec(before) == dialogue("mini")  # weights of a time before these fields
+    assert Dialogue.from_spec({**talk.spec(), "answers": {}}) != talk
 
 
 @pytest.mark.parametrize("turns, images, words", [

@@ -17,7 +17,6 @@ from loupe.frame import Frame
 from loupe.regions import Colour
 from loupe.sample import ImageMark, Part, Regions, Sample, Turn
 
-LATER = ("questions", "answers")  # said in a description only where they are set
 _PLACES = re.compile(r"(\{region\}|\{phrase\})")
 
 
@@ -173,7 +172,7 @@ class Dialogue:
 
     def spec(self) -> dict:
         """JSON-able description; `from_spec` gives an equal dialogue."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k not in LATER}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_spec(cls, spec: dict) -> Dialogue:
