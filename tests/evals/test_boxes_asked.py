@@ -147,6 +147,9 @@ def test_moved_points_stay_near_and_inside(root):
     what = noisy(BENCHMARKS["coco-classes-points-val2017"], 0.3, 2)
     still, sloppy = (open_questions(b, root, "any").samples for b in ("coco-classes-points-val2017", what))
     assert [s.id for s in still] == [s.id for s in sloppy] and what.name == "coco-classes-points-val2017~0.3-2"
+    moved = open_questions("coco-classes-points-val2017", root, "any").moved(0.3, 2)
+    assert moved == open_questions(what, root, "any") and moved.hash != open_questions(moved.benchmark.name.partition(
+        "~")[0], root, "any").hash
     for a, b in zip(still, sloppy):
         p, q = a.turns[0].parts[1].regions[0], b.turns[0].parts[1].regions[0]
         box = a.extra["box"]

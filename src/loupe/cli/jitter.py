@@ -25,19 +25,19 @@ def jitter(args: argparse.Namespace, named: Sequence[str], roots, out: Path, pre
     """Answers go on after a stop, a file for each amount and seed; baselines are not asked."""
     from loupe.evals import benchmark, evaluate, open_questions
     from loupe.evals.benchmark import Shelf
-    from loupe.evals.jitter import curves, lines, noisy
+    from loupe.evals.jitter import curves, lines
     from loupe.evals.suite import scores_of, write_scores
     from loupe.evals.table import aligned
 
     amounts, shelf, results = amounts_of(args.jitter), Shelf(), []
-    for name in named:  # regions that cannot be moved, before a model is asked
-        open_questions(noisy(benchmark(name), amounts[-1], 0), roots, "any", shelf=shelf, most=args.limit)
-    for name in named:
+    opened = [open_questions(benchmark(name), roots, "any", shelf=shelf, most=args.limit) for name in named]
+    for questions in opened:  # regions that cannot be moved, before a model is asked
+        questions.moved(amounts[-1], 0)
+    for questions in opened:
         for amount in amounts:
             for seed in range(args.jitter_seeds if amount else 1):
-                what = noisy(benchmark(name), amount, seed)
-                questions = open_questions(what, roots, "any", shelf=shelf, most=args.limit)
-                results.append(evaluate(predictor, questions, roots, out / "jitter", limit=args.limit, scoring=scoring))
+                results.append(evaluate(predictor, questions.moved(amount, seed), roots, out / "jitter",
+                                        limit=args.limit, scoring=scoring))
     found = curves(results, ("accuracy", "AP"))
     print(aligned(lines(found)))
     write_scores(scores_of(results, {"model": predictor.name}), out / "jitter.json")

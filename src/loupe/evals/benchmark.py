@@ -14,6 +14,7 @@ from loupe.errors import FileError, LoupeError, unknown_name
 from loupe.evals.asking import ask, order
 from loupe.evals.boxes_asked import read_boxes
 from loupe.evals.chatspot import CHATSPOT
+from loupe.evals.jitter import jittered, noisy
 from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
 from loupe.evals.spec import Benchmark
@@ -101,6 +102,11 @@ class Questions:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def moved(self, amount: float, seed: int) -> Questions:
+        """The same questions by a sloppy hand: what opening `noisy` of the benchmark gives."""
+        samples = tuple(jittered(s, amount, seed) for s in self.samples)
+        return replace(self, benchmark=noisy(self.benchmark, amount, seed), samples=samples)
+
     def some(self, limit: int | None = None) -> tuple[Sample, ...]:
         """`limit` of them, a random choice that is always the same and part of every larger one; None: all."""
         if limit is None or limit >= len(self.samples):
@@ -110,7 +116,6 @@ class Questions:
         if any("unit" in s.extra for s in self.samples):
             return self._units(limit)
         return tuple(self.samples[k] for k in sorted(order(len(self.samples))[:limit]))
-
 
     def _units(self, limit: int) -> tuple[Sample, ...]:
         """Whole units (the boxes of a picture, the rotations of a question): at least one, at most `limit` samples."""
