@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import instruction_layouts
 import judged_layouts
 import numpy as np
 import text_layouts
@@ -65,4 +66,5 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "vizwiz-grounding": (text_layouts.vizwiz, "val", ["val_grounding.json"]),
     "pope": (judged_layouts.pope, "random", ["coco_pope_random.json"]),
     "mmbench": (judged_layouts.mmbench, "dev_en", ["MMBench_DEV_EN.tsv"]),
-    "mm-vet": (judged_layouts.mm_vet, "", ["mm-vet.json"])}
+    "mm-vet": (judged_layouts.mm_vet, "", ["mm-vet.json"]),
+    **instruction_layouts.ROOTS}

@@ -30,6 +30,7 @@ class Entries(Reader):
     layout = ""  # how the file should look, for messages
     arrays: tuple[str, ...] = ()
     listed = False  # every member of the file is a list of entries
+    joined = True  # neighbours about one picture are read at once; not where names stand between them
     usual_split = ""
 
     def __init__(self, root, split: str = "", *, file=None, images=None, missing: str = "drop"):
@@ -40,7 +41,7 @@ class Entries(Reader):
 
     def _gather(self, path: Path) -> None:
         source = self._source(path)
-        found, numbers, kept, used = Collector(join=isinstance(source, Stream)), {}, array("q"), 0
+        found, numbers, kept, used = Collector(join=self.joined and isinstance(source, Stream)), {}, array("q"), 0
         self._pictures: list[str] = []
         for piece in source:
             if not self._is_entry(piece, source.top):
@@ -185,6 +186,7 @@ def distinct(questions: Iterable[Question]) -> tuple[Question, ...]:
     """With ids of their own: a repeated id gets its place behind it."""
     out: dict[str, Question] = {}
     for k, q in enumerate(questions):
-        key = q.id if q.id and q.id not in out else f"{q.id}#{k}" if q.id else str(k)
+        key = q.id or str(k)
+        key = key if key not in out else f"{q.id}#{k}"
         out[key] = replace(q, id=key)
     return tuple(out.values())
