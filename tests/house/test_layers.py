@@ -28,8 +28,9 @@ BELOW = {
 BELOW["bootstrapping"] = {"evals"} | BELOW["evals"]  # its report draws with the pages and judges of evals
 BELOW["models"] = {"evals"} | BELOW["evals"]
 BELOW["refining"] = {"models"} | BELOW["models"]
-BELOW["predictors"] = BELOW["importers"] = {"models"} | BELOW["models"]
-BELOW["training"] = {"predictors", "importers", "refining"} | BELOW["predictors"]
+BELOW["importers"] = {"models"} | BELOW["models"]
+BELOW["predictors"] = {"refining"} | BELOW["refining"]  # Lyrics' models see what a refiner found
+BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
 BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
 BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]

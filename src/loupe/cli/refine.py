@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from loupe.codec import codec
     from loupe.data.scale import has_ray
-    from loupe.refining.loading import load
+    from loupe.refining.loading import listed, load
     from loupe.refining.output import GALLERY, Outputs
     from loupe.refining.parts import Thresholds
     from loupe.refining.run import Settings
@@ -91,28 +91,3 @@ def pictures(given: list[str]) -> list:
         else:
             raise FileError("picture does not exist", where=path, do="check the path")
     return [Image(path=path) for path in dict.fromkeys(paths)]
-
-
-def listed(path: Path | None) -> tuple[tuple[str, float | None], ...] | None:
-    """(word, its threshold or None) of every line of a file; an empty list is a FileError."""
-    from loupe.errors import FileError
-
-    if path is None:
-        return None
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError("cannot read the list of tags", got=error, where=path) from None
-    words: dict[str, float | None] = {}
-    for number, line in enumerate(lines, 1):
-        word, tab, threshold = (part.strip() for part in line.partition("\t"))
-        if not word:
-            continue
-        try:
-            words[word] = float(threshold) if tab else None
-        except ValueError:
-            raise FileError("no threshold", got=repr(threshold), expected="a number from 0 to 1",
-                            where=f"{path}:{number}") from None
-    if not words:
-        raise FileError("the list of tags is empty", got=f"{len(lines)} lines", expected="a word a line", where=path)
-    return tuple(words.items())

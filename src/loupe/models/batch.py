@@ -14,6 +14,7 @@ from loupe.errors import ConfigError
 from loupe.image import Image
 from loupe.models.attention import Blocks
 from loupe.models.encoding import IGNORE, Encoded, Encoder
+from loupe.models.mqformer import Found
 from loupe.sample import Sample
 
 PARTS = 4  # groups of about equal length that pairs are sorted into for blocked attention
@@ -37,10 +38,11 @@ class Batch:
     owner: Tensor  # [A] int64: which pair it belongs to, 0..P-1 in the order given
     pairs: int = 0
     dropped: int = 0  # pairs left out because they do not fit
+    found: Found | None = None  # of the N images, for a bridge of kind "mqformer"
 
     def to(self, device) -> Batch:
         moved = {f.name: getattr(self, f.name).to(device, non_blocking=True)
-                 for f in fields(self) if isinstance(getattr(self, f.name), Tensor)}
+                 for f in fields(self) if isinstance(getattr(self, f.name), (Tensor, Found))}
         return replace(self, **moved)
 
     @cached_property
@@ -178,7 +180,7 @@ def _tensors(rows: list[_Row], images: list[Image], encoder: Encoder, pairs: int
         torch.tensor([(b, *span) for b, row in enumerate(rows) for span in row.spans]).reshape(-1, 3),
         torch.from_numpy(encoder.pixels(images)), join(slots), join(seen),
         many([p + b * length for p in row.at] for b, row in enumerate(rows)), many(row.targets for row in rows),
-        many(row.owner for row in rows), pairs, dropped)
+        many(row.owner for row in rows), pairs, dropped, encoder.found(images) if images else None)
 
 
 def _image_tokens(line: np.ndarray, places: np.ndarray, row: _Row, tokens: int) -> np.ndarray:

@@ -92,6 +92,7 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
         model.structure["tokens"] = list(manifest["structure"]["tokens"])
     _fill(model, folder, manifest["tensors"])
     model.spec = assembly.with_bases(spec, bases)
+    model.refined_by = manifest.get("refiner") or {}
     return model.to(device).eval()
 
 
@@ -175,6 +176,7 @@ def _manifest(model: VLM, tensors: dict[str, Tensor], extra: dict | None, half: 
         "tokenizer": vocabulary_hash(encoder.tokenizer) if encoder else None,
         "configs": json.loads(json.dumps(configs, default=str)),
         "half": half,
+        **({"refiner": model.refined_by} if model.refined_by else {}),
         "versions": {name: _version(name) for name in ("loupe", "torch", "transformers", "peft")},
         "tensors": {name: list(t.shape) for name, t in tensors.items()},
         "extra": extra or {},

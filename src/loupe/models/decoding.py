@@ -116,7 +116,9 @@ def see(model: VLM, looks: Sequence[Sequence[Image]], opening: Sequence[int] | N
 
 def encoded(model: VLM, images: Sequence[Image]) -> Tensor:
     """[N, T, D]: what the language model gets to see of each picture."""
-    return model.see(torch.from_numpy(model.encoder.pixels(images)).to(model.device))
+    found = model.encoder.found(images) if images else None
+    pixels = torch.from_numpy(model.encoder.pixels(images)).to(model.device)
+    return model.see(pixels, None if found is None else found.to(model.device))
 
 
 class Memory:

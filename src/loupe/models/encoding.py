@@ -46,6 +46,8 @@ class Encoder:
         std = 255.0 * np.asarray(vision.std, np.float32)
         self._scale = (1.0 / std).astype(np.float32)
         self._shift = (np.asarray(vision.mean, np.float32) * 255.0 / std).astype(np.float32)
+        self.finder = None  # what a refiner finds in pictures (loupe.refining.finder), for models that see it
+        self.shown: Callable[[Image], Image] | None = None  # what the tower gets in place of a picture
         self.stop: tuple[int, ...] = tuple(self._encode_texts([dialogue.stop.strip()])[0].ids)  # ids that end an answer
 
     # pictures
@@ -75,7 +77,7 @@ class Encoder:
         """float32 [N, 3, S, S], normalised with the tower's mean and standard deviation."""
         size = self.vision.size
         out = np.empty((len(images), 3, size, size), np.float32)
-        for row, image in zip(out, images):
+        for row, image in zip(out, images if self.shown is None else map(self.shown, images)):
             array = np.asarray(self.frame(image).picture(image), np.float32)  # [S, S, 3]
             row[...] = (array * self._scale - self._shift).transpose(2, 0, 1)
         return out
@@ -84,6 +86,10 @@ class Encoder:
         """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], as `pixels` gives them."""
         return np.ascontiguousarray((pixels.astype(np.float32) * self._scale - self._shift).transpose(0, 3, 1, 2))
 
+    def found(self, images: Sequence[Image]):
+        """What a refiner found in each picture, as rows (models.mqformer.Found); None for models that see no such."""
+        return None if self.finder is None else self.finder.rows(images)
+
     # words
 
     def encode(self, samples: Sequence[Sample]) -> list[Encoded]:
@@ -91,6 +97,7 @@ class Encoder:
             if s.images and not self.tokens:
                 raise ConfigError("this model sees no pictures", got=f"{len(s.images)} in sample {s.id or '?'}",
                                   where="model.bridge.kind", do="use a model with a vision tower")
+        samples = samples if self.finder is None else self.finder.told(samples)
         rendered = [_cut(self.dialogue.render(s, self.codec, self.places(s))) for s in samples]
         bodies = self._tokenise([body for _, body in rendered])
         return [Encoded(self._prefix(prefix), *body) for (prefix, _), body in zip(rendered, bodies)]
@@ -98,6 +105,7 @@ class Encoder:
     def encode_at(self, questions: Callable[[Region], Sample], regions: Sequence[Region]) -> list[Encoded]:
         """As `encode` of one question about each region, which differ in nothing else: worded once."""
         sample, codec = questions(regions[0]), self.codec
+        sample = sample if self.finder is None else self.finder.told([sample])[0]
         frames = self.places(sample)
         prefix, body = _cut(self.dialogue.render(sample, codec, frames))
         text = "".join(segment.text for segment in body)

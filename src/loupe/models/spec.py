@@ -53,6 +53,19 @@ class MQFormerSpec:
     temperature: float = 0.07  # learned from here: BLIP-2's
     dropout: float = 0.1  # BERT's
     eps: float = 1e-12  # of every norm: BERT's
+    # of the texts that stage one reads: a folder or hub id; "": learnt from captions when the run begins
+    tokenizer: str = "google-bert/bert-base-uncased"
+
+
+@dataclass(frozen=True)
+class RefinerSpec:
+    """Whose findings a model sees: a refiner by name, and its thresholds (None: each part's own)."""
+
+    name: str = "lyrics"  # "mini", "lyrics", or "TAGGER,DETECTOR,SEGMENTER" (loupe.refining.loading)
+    tag: float | None = None
+    box: float | None = None
+    overlap: float | None = None
+    words: str = ""  # file of what a CLIP or SigLIP tagger chooses from, a word a line
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,7 @@ class ModelSpec:
     language: LanguageSpec = field(default_factory=LanguageSpec)
     codec: str = "pink"  # name in CODECS
     dialogue: str = "llava-v1"  # name in DIALOGUES
+    refiner: RefinerSpec | None = None  # for a bridge of kind "mqformer"
 
     def to_plain(self) -> dict:
         return asdict(self)
@@ -100,4 +114,6 @@ class ModelSpec:
         bridge = dict(data["bridge"])
         if bridge.get("mqformer") is not None:
             bridge["mqformer"] = MQFormerSpec(**bridge["mqformer"])
+        if rest.get("refiner") is not None:
+            rest["refiner"] = RefinerSpec(**rest["refiner"])
         return cls(VisionSpec(**vision), BridgeSpec(**bridge), LanguageSpec(**data["language"]), **rest)

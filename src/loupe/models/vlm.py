@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from loupe.errors import ConfigError
 from loupe.models.batch import Batch
 from loupe.models.bridge import Bridge
 from loupe.models.encoding import Encoder
@@ -27,6 +28,7 @@ class VLM(nn.Module):
         self.vision, self.bridge, self.language = vision, bridge, language
         self.structure: dict[str, list] = {"vision": [], "bridge": [], "language": []}
         self.bases: dict[str, dict] = {}
+        self.refined_by: dict = {}  # identity of the refiner it was trained with
 
     @property
     def device(self) -> torch.device:
@@ -43,6 +45,10 @@ class VLM(nn.Module):
         if not len(pixels):
             width = self.language.config.get_text_config().hidden_size
             return pixels.new_zeros(0, self.bridge.tokens if self.bridge else 0, width)
+        if found is None and self.spec.refiner is not None:
+            raise ConfigError("this model sees what a refiner found, and is given nothing of it", where="model.refiner",
+                              got="pictures alone", expected=f"rows of the refiner {self.spec.refiner.name!r}",
+                              do="ask through loupe.load, or set model.encoder.finder (loupe.refining.finder)")
         tokens = self.vision(pixels.to(next(self.vision.parameters()).dtype))
         return self.bridge(tokens, found) if isinstance(self.bridge, Querying) else self.bridge(tokens)
 
@@ -88,7 +94,7 @@ class VLM(nn.Module):
         """[A]: cross-entropy of every supervised token; the head runs on these places only."""
         if not len(batch.targets):  # every pair of this part was dropped: no loss, still a graph
             return max(self.parameters(), key=lambda p: p.requires_grad).flatten()[:0].float()
-        x = self.embed(batch.ids, self.see(batch.pixels), batch.slots, batch.seen)
+        x = self.embed(batch.ids, self.see(batch.pixels, batch.found), batch.slots, batch.seen)
         hidden = self.packed(x, batch)
         logits = self.logits(hidden.reshape(-1, hidden.shape[-1])[batch.at])
         return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")

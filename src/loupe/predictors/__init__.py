@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from loupe.predictors.baselines import BASELINES, baseline
-from loupe.predictors.blind import Blind
+from loupe.predictors.blind import Blind, without
 from loupe.predictors.naming import Named, named
 from loupe.shipped import MINI, folder
 
@@ -34,4 +34,4 @@ def load(name: str | os.PathLike, **options):
     return Model.load(folder(MINI) if what.kind == MINI else what.place, **options)
 
 
-__all__ = ["BASELINES", "Blind", "Named", "baseline", "load", "named"]
+__all__ = ["BASELINES", "Blind", "Named", "baseline", "load", "named", "without"]

@@ -9,12 +9,13 @@ from functools import cache
 
 from PIL import Image as Pillow
 
-from loupe.errors import ImageError
+from loupe.errors import ConfigError, ImageError
 from loupe.image import Image
 from loupe.predictor import Predictor, unanswered
 from loupe.sample import Answer, Sample
 
 GREY = (128, 128, 128)
+MODULES = ("tower", "refiner", "detector", "segmenter")
 
 
 class Blind:
@@ -47,6 +48,21 @@ class Blind:
         answers = iter(ask([s for s in waiting if isinstance(s, Sample)]))
         for s in waiting:
             yield next(answers) if isinstance(s, Sample) else unanswered(s)
+
+
+def without(predictor: Predictor, *modules: str) -> Predictor:
+    """The same model, a blank picture shown to some of its modules alone: "tower" (what visual queries see), "refiner"
+    (what grounding queries see, and its spatial text), of the latter "detector" or "segmenter" (Lyrics, Table 5)."""
+    shade = getattr(predictor, "without", None)
+    if shade is None:
+        raise ConfigError("this model's modules cannot be shown different pictures", got=predictor.name,
+                          expected="a checkpoint of loupe", do="Blind shows it none at all")
+    return shade(*modules)
+
+
+def grey_of(image: Image) -> Image:
+    """A blank picture of the same size."""
+    return grey(*image.size)
 
 
 @cache

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 
-from loupe.errors import CheckpointError
+from loupe.errors import CheckpointError, ConfigError, unknown_name
 from loupe.image import Image
 from loupe.models.decoding import Memory
 from loupe.models.look import Limits, Look
 from loupe.models.vlm import VLM
+from loupe.predictors.blind import MODULES, grey_of
 from loupe.predictors.seen import SeenBy
+from loupe.refining.finder import of_model
 from loupe.sample import Answer, Sample
 
 DENSE = 8192  # questions on one look that are held in memory together
@@ -26,16 +29,26 @@ class Model:
     capabilities = ("ask", "locate", "describe", "constrain", "weigh", "segment", "pixels")
 
     def __init__(self, vlm: VLM, name: str = "model", limits: Limits | None = None, weights: str = "",
-                 memory: Memory | None = None):
+                 memory: Memory | None = None, refined: str | Path | None = None, spatial: bool = False):
+        """refined: folder that keeps what the model's refiner finds, of a model that sees such; none: found anew with
+        every look. spatial: every question comes with tags and boxes of what was found, in words."""
         self.vlm, self.name, self.limits, self.weights = vlm.eval(), name, limits or Limits(), weights
-        self.memory = memory
+        self.memory, self.shaded = memory, ()
+        if vlm.spec.refiner is not None and (vlm.encoder.finder is None or refined is not None or spatial):
+            vlm.encoder.finder = of_model(vlm.spec, folder=refined, features="live" if refined is None else "filled",
+                                          spatial=float(spatial), device=str(vlm.device), trained_with=vlm.refined_by)
+        elif refined is not None or spatial:
+            raise ConfigError("this model sees nothing of a refiner", got="refined=..." if refined else "spatial=True",
+                              where=name, expected="a model with an MQ-Former, as recipe lyrics trains")
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None, dtype: str = "float32",
-             bases: dict[str, str] | None = None, codec: str | None = None, **limits) -> Model:
+             bases: dict[str, str] | None = None, codec: str | None = None, refined: str | Path | None = None,
+             spatial: bool = False, **limits) -> Model:
         """From a checkpoint folder, or a run folder that holds one in model/.
 
-        device: None takes a GPU if there is one. bases and codec: see loupe.models.checkpoint.load. limits: of Limits.
+        device: None takes a GPU if there is one. bases and codec: see loupe.models.checkpoint.load. refined and
+        spatial: of Model. limits: of Limits.
         """
         import torch
 
@@ -45,21 +58,51 @@ class Model:
         place = _weights_folder(folder)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         vlm = checkpoint.load(place, device, codec, bases, dtype)
-        return cls(vlm, folder.resolve().name, _limits(Limits(), limits), _hash(place / checkpoint.WEIGHTS))
+        return cls(vlm, folder.resolve().name, _limits(Limits(), limits), _hash(place / checkpoint.WEIGHTS),
+                   refined=refined, spatial=spatial)
 
     @property
     def identity(self) -> dict:
         spec = self.vlm.spec
-        return {"weights": self.weights, "codec": spec.codec, "dialogue": spec.dialogue,
-                "answer": self.limits.answer, "constrain": self.limits.constrain}
+        known = {"weights": self.weights, "codec": spec.codec, "dialogue": spec.dialogue,
+                 "answer": self.limits.answer, "constrain": self.limits.constrain}
+        if spec.refiner is not None:
+            known |= {"refiner": spec.refiner.name, "spatial": self.vlm.encoder.finder.spatial}
+        return known | ({"without": list(self.shaded)} if self.shaded else {})
 
     def shortened(self, answer: int) -> Model:
         """The same model with answers of at most so many tokens."""
-        return Model(self.vlm, self.name, replace(self.limits, answer=min(answer, self.limits.answer)), self.weights)
+        return self._as(limits=replace(self.limits, answer=min(answer, self.limits.answer)))
 
     def remembering(self, pictures: int = 64) -> Model:
         """The same model, which does not encode pictures again that are among the last so many."""
-        return Model(self.vlm, self.name, self.limits, self.weights, Memory(pictures))
+        return self._as(memory=Memory(pictures))
+
+    def without(self, *modules: str) -> Model:
+        """The same model, some of whose modules are shown a blank picture in place of the true one (Lyrics, Table 5):
+        "tower", and of a model with a refiner "refiner", "detector", "segmenter". What was found goes with the module
+        that finds it, in words too."""
+        for name in modules:
+            if name not in MODULES:
+                raise unknown_name("module", name, MODULES)
+        vlm, encoder = copy.copy(self.vlm), copy.copy(self.vlm.encoder)
+        if "tower" in modules:
+            encoder.shown = grey_of
+        others = [name for name in modules if name != "tower"]
+        if others and encoder.finder is None:
+            raise ConfigError("this model has no refiner to blind", got=", ".join(others), where=self.name,
+                              expected="tower")
+        if others:
+            encoder.finder = encoder.finder.without(others, grey_of)
+        vlm.encoder = encoder
+        shaded = tuple(dict.fromkeys((*self.shaded, *modules)))
+        return self._as(vlm=vlm, name=f"{self.name}, without {' and '.join(modules)}", shaded=shaded)
+
+    def _as(self, **changes) -> Model:
+        other = copy.copy(self)
+        for name, value in {"memory": None, **changes}.items():
+            setattr(other, name, value)
+        return other
 
     def look(self, images, **limits) -> Look:
         """At one picture (path, bytes, Pillow image, array, Image) or a list of them."""

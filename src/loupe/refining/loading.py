@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from loupe.errors import ConfigError, unknown_name
+from loupe.errors import ConfigError, FileError, unknown_name
+from loupe.models.spec import RefinerSpec
 from loupe.refining.parts import Thresholds
 from loupe.refining.pipeline import Pipeline
 
@@ -31,6 +33,34 @@ def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | 
     mini = _mini(parts, thresholds, device)
     return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
                     mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
+
+
+def named(spec: RefinerSpec, device: str = "cpu") -> Pipeline:
+    """The refiner of a model's or recipe's spec."""
+    return load(spec.name, Thresholds(spec.tag, spec.box, spec.overlap), listed(spec.words or None), device)
+
+
+def listed(path: str | Path | None) -> tuple[tuple[str, float | None], ...] | None:
+    """(word, its threshold or None) of every line of a file; an empty list is a FileError."""
+    if path is None:
+        return None
+    try:
+        lines = Path(path).expanduser().read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError("cannot read the list of tags", got=error, where=path) from None
+    words: dict[str, float | None] = {}
+    for number, line in enumerate(lines, 1):
+        word, tab, threshold = (part.strip() for part in line.partition("\t"))
+        if not word:
+            continue
+        try:
+            words[word] = float(threshold) if tab else None
+        except ValueError:
+            raise FileError("no threshold", got=repr(threshold), expected="a number from 0 to 1",
+                            where=f"{path}:{number}") from None
+    if not words:
+        raise FileError("the list of tags is empty", got=f"{len(lines)} lines", expected="a word a line", where=path)
+    return tuple(words.items())
 
 
 def _mini(parts: Sequence[str], thresholds: Thresholds, device: str) -> list:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loupe.augment import resized_crop
+from loupe.augment import resized_crop, shown
 from loupe.errors import ConfigError
 from loupe.frame import Frame
+from loupe.image import Image
 from loupe.models.refined import Refined, Tag, Thing
+from loupe.record import Record
 from loupe.regions import Box
 
 LEAST = 0.3  # share of a thing's pixels that a view must show of it
+
+
+@dataclass(frozen=True)
+class Shown(Image):
+    """A view that remembers whose it is: what a refiner finds is kept under the whole picture and the number."""
+
+    origin: Image | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,15 @@ class Views:
             return None
         rng = np.random.default_rng([self.seed, number, int(content, 16)])
         return resized_crop(width, height, rng, (self.smallest, 1.0), flipped=bool(rng.integers(2)))
+
+    def show(self, record: Record, number: int) -> Record:
+        """The record as its view shows it, its picture a `Shown`; view 0 is the record itself."""
+        origin = record.image
+        place = self.frame(origin.content_hash, *origin.size, number)
+        if place is None:
+            return record
+        seen = shown(record, place, LEAST)
+        return replace(seen, image=Shown(data=seen.image.data, origin=origin, number=number))
 
     def drawn(self, content: str, epoch: int, seed: int = 0) -> int:
         """Which view a picture is shown in, in one epoch: all of them before one comes again."""

@@ -45,7 +45,7 @@ def _answers(model: VLM, groups, title: str, think: bool) -> Iterator[tuple[str,
         batch = pack(chosen, model.encoder, too_long="drop").to(model.device)
         right = torch.ones(len(batch.targets), dtype=torch.bool)
         if think and len(batch.targets):
-            x = model.embed(batch.ids, model.see(batch.pixels), batch.slots, batch.seen)
+            x = model.embed(batch.ids, model.see(batch.pixels, batch.found), batch.slots, batch.seen)
             hidden = model.hidden(x, batch.mask, batch.positions)
             best = model.logits(hidden.reshape(-1, hidden.shape[-1])[batch.at]).argmax(-1)
             right = (best == batch.targets).cpu()
