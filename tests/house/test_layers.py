@@ -32,7 +32,7 @@ BELOW["importers"] = {"models"} | BELOW["models"]
 BELOW["predictors"] = {"refining"} | BELOW["refining"]  # Lyrics' models see what a refiner found
 BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
 BELOW["recipes"] = BELOW["miniature"] = {"training"} | BELOW["training"]
-BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping"} | BELOW["recipes"]
+BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping", "games"} | BELOW["recipes"]
 BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]
 BELOW["serving"] = BELOW["games"] = BELOW["recipes"]
 BELOW["cli"] = BELOW["recipes"] | {"serving", "games", "probe", "reproduce", "recipes", "miniature", "bootstrapping",

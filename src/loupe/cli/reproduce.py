@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = experiment(args.paper)
     tables = [table.name for name in args.table.split(",") for table in chosen.tables_of(name)] if args.table else [
         table.name for table in chosen.tables]
+    if not (args.report or args.only):
+        tables = _possible(chosen, tables)
     args.seeds = args.seeds if args.seeds is not None else chosen.seeds
     chosen = quick(chosen) if args.quick else chosen
     work = args.work or args.out / "work"
@@ -56,6 +58,18 @@ def run(args: argparse.Namespace) -> int:
     failed = 0 if args.report else _run(args, chosen, tables, places)
     print(_page(args, chosen))
     return 2 if failed else 0
+
+
+def _possible(chosen, tables: list[str]) -> list[str]:
+    """Those that can be done here; the others are said, and an error where they are all."""
+    from loupe.reproduce.playing import missing
+
+    left = {name: why for name in tables if (why := missing(chosen, chosen.table(name)))}
+    if len(left) == len(tables):
+        raise ConfigError(next(iter(left.values())))
+    for name, why in left.items():
+        print(f"table {name} is left out: {why}")
+    return [name for name in tables if name not in left]
 
 
 def _run(args: argparse.Namespace, chosen, tables: list[str], places) -> int:
@@ -74,11 +88,11 @@ def _run(args: argparse.Namespace, chosen, tables: list[str], places) -> int:
     if not due:
         print(f"all {len(cells)} cells are done")
         return 0
-    data.write(chosen, places.data, args.workers)
+    data.write(chosen, places.data, args.workers, due)
     if args.only:
         return _alone(chosen, [c for c in cells if not finished(c)], places)
-    columns = [c for c in chosen.columns if any(c.name in chosen.table(t).columns for t in tables)]
-    data.measure_baselines(chosen, args.out, places.data, tuple(columns))
+    columns = chosen.parts(name for table in tables for name in chosen.table(table).columns)
+    data.measure_baselines(chosen, args.out, places.data, columns)
     outcome = pool.run(chosen, cells, lambda c: _start(args, c, places), finished, args.workers,
                        lambda c: _last_line(_output(places, c)))
     for failed, why in outcome.failed.items():

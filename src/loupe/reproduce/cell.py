@@ -63,12 +63,19 @@ def made(experiment: Experiment, of: Cell) -> str:
         "worlds": [asdict(world) for world in experiment.worlds],
         "needs": [made(experiment, need) for need in needs(experiment, of)],
     }
+    recorded = experiment.recorded(row)
+    if recorded:
+        facts["recordings"] = [asdict(recording) for recording in recorded]
     return _hash(facts)
 
 
 def asked(column: Column, experiment: Experiment) -> str:
-    """Identity of a column's questions."""
-    return _hash([column.benchmark.spec(), column.figure, column.limit, [asdict(w) for w in experiment.worlds]])
+    """Identity of a column's questions, and of what is read from the answers. What stands at its default is left out,
+    so that a setting added later changes nothing."""
+    facts = [column.benchmark.spec(), column.figure, column.limit, [asdict(w) for w in experiment.worlds]]
+    later = {"measured": column.measured, "scale": column.scale}
+    chosen = {name: value for name, value in later.items() if value not in ("", 1)}
+    return _hash([*facts, chosen] if chosen else facts)
 
 
 def _plain(value):

@@ -1,23 +1,28 @@
-"""The worlds an experiment learns from, written once; what baselines that do not look score on its questions."""
+"""The worlds and games an experiment learns from, written once; what baselines that do not look score on its
+questions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from loupe import world
-from loupe.evals import evaluate, open_questions
-from loupe.evals.benchmark import Shelf
+from loupe.predictors.baselines import whole_image
 from loupe.predictors.beside import beside
-from loupe.reproduce import log
-from loupe.reproduce.cell import asked
-from loupe.reproduce.experiment import Column, Experiment
+from loupe.reproduce import log, playing
+from loupe.reproduce.cell import Cell, asked
+from loupe.reproduce.experiment import Column, Experiment, Play
 from loupe.reproduce.log import baselines, write_baselines
+from loupe.reproduce.measuring import Asking, measure, rungs
+from loupe.reproduce.unseeing import unseeing
 
 
-def write(experiment: Experiment, data: Path, workers: int = 1) -> None:
-    """Every world that is not there yet; a stopped one goes on."""
+def write(experiment: Experiment, data: Path, workers: int = 1, cells: Iterable[Cell] = ()) -> None:
+    """Every world that is not there yet, and what these cells learn from of recorded games; a stopped one goes on."""
     for each in experiment.worlds:
         world.write(data / each.folder, each.images, each.seed, each.val, world=each.world, workers=workers)
+    for recording in dict.fromkeys(r for cell in cells for r in experiment.recorded(experiment.row(cell.row))):
+        playing.record(recording, data)
 
 
 def roots(experiment: Experiment, data: Path) -> dict[str, Path]:
@@ -27,28 +32,26 @@ def roots(experiment: Experiment, data: Path) -> dict[str, Path]:
     for each in more:
         found |= {f"{each.folder}/{place.name}": place for place in sorted((data / each.folder).iterdir())
                   if place.is_dir()}
-    return found
-
-
-def questions(column: Column, where: dict[str, Path], shelf: Shelf):
-    return open_questions(column.benchmark, where, "any", shelf=shelf, most=column.limit)
+    return found | {recording.folder: data / recording.folder for recording in experiment.recordings}
 
 
 def measure_baselines(experiment: Experiment, out: Path, data: Path, columns: tuple[Column, ...]) -> None:
-    """What trivial predictors score in these columns, kept beside the logs."""
-    found, shelf, where = baselines(out, experiment), Shelf(), roots(experiment, data)
+    """What trivial predictors score in these columns, and the questions' own figures, kept beside the logs."""
+    found = baselines(out, experiment)
+    asking = Asking(whole_image(), roots(experiment, data), progress=False)
     missing = [column for column in columns if column.name not in found]
     for column in missing:
-        opened = questions(column, where, shelf)
-        values = {}
-        for name, predictor in beside(opened, where, shelf)[0].items():
-            result = evaluate(predictor, opened, where, limit=column.limit, progress=False)
-            values[name] = round(figure(result, column).value, 6)
-        found[column.name] = {"asked": asked(column, experiment), "values": values}
+        line = playing.beside(column) if isinstance(column.benchmark, Play) else _beside(column, asking)
+        line = {kind: {name: round(value, 6) for name, value in values.items()} for kind, values in line.items()}
+        found[column.name] = {"asked": asked(column, experiment), **line}
     if missing or not (log.folder(out, experiment) / f"{log.BASELINES}.json").is_file():
         write_baselines(out, experiment, found)
 
 
-def figure(result, column: Column):
-    """The column's figure of a result."""
-    return next(f for f in result.scores.figures if not column.figure or f.name == column.figure)
+def _beside(column: Column, asking: Asking) -> dict[str, dict[str, float]]:
+    """{"values" of baselines} and, where the column has some, {"rungs"}."""
+    opened = asking.questions(column.benchmark, column.limit)
+    known = beside(opened, asking.where, asking.shelf)[0] | unseeing(opened, asking.where, asking.shelf)
+    values = {name: measure(asking.of(predictor), column, column.name).value for name, predictor in known.items()}
+    below = rungs(asking.of(next(iter(known.values()))), column) if column.rungs else {}
+    return {"values": values, **({"rungs": below} if below else {})}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 from loupe.errors import ConfigError, unknown_name
 from loupe.evals.spec import Benchmark
@@ -24,18 +24,51 @@ class World:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """Games of the scripted expert, written once, to DATA/<folder>; seeds from 0 on."""
+
+    folder: str
+    game: str
+    games: int
+    steps: int  # of a game at most
+
+
+@dataclass(frozen=True)
+class Play:
+    """Games in place of questions: the mean reward on unseen seeds, so many as the column's limit."""
+
+    game: str
+    steps: int  # of a game at most
+    seed: int = 1000  # of the first
+    metric = "mean reward"
+
+    def spec(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Column:
-    """What is measured. `figure` is one of the metric's ("": the first); values of shares are shown in per cent."""
+    """What is measured. `figure` is one of the metric's ("": the first); values of shares are shown in per cent.
+
+    mean: nothing is asked, it is the mean of these columns. scale: what a quantity that is no share is multiplied by.
+    rungs: (label, figure) of the metric's figures that are the questions' own, whatever is answered (a blurred
+    picture, the true box filled), to stand below the rows.
+    """
 
     name: str
     says: str  # the heading
     about: str  # what is asked
-    benchmark: Benchmark
+    benchmark: Benchmark | Play | None = None  # None of a mean
     figure: str = ""
     limit: int = 300  # questions
     lower: bool = False  # a smaller value is the better one
     share: bool = True
     held_out: bool = False  # no row may train on this question
+    measured: str = ""  # the measurement that makes the value (reproduce/measuring.py), where no figure does alone
+    counted: bool = True  # False: a share of nothing that was counted (AP); its interval is of the seeds alone
+    mean: tuple[str, ...] = ()
+    scale: float = 1.0
+    rungs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +130,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """paper: {row: {column: the printed number}}; `controls` are rows the paper does not have."""
+    """paper: {row: {column: the printed number}}; `controls` are rows the paper does not have. stages: rows are the
+    stages of one training, which differ in length."""
 
     name: str
     says: str
@@ -107,6 +141,7 @@ class Table:
     paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
     claims: tuple[Claim, ...] = ()
     note: str = ""
+    stages: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +159,7 @@ class Experiment:
     notes: tuple[str, ...] = ()
     minutes: float = 4.0
     seeds: int = 3
+    recordings: tuple[Recording, ...] = ()
 
     def __post_init__(self):
         for kind, things in (("rows", self.rows), ("columns", self.columns), ("tables", self.tables)):
@@ -136,6 +172,9 @@ class Experiment:
                 if name not in known:
                     raise ConfigError("a row needs one that does not stand before it", got=name, where=row.name)
             known.add(row.name)
+        for column in self.columns:
+            if (column.benchmark is None) != bool(column.mean) or any(self.column(n).mean for n in column.mean):
+                raise ConfigError("a column asks questions, or is the mean of some that do", where=column.name)
         for table in self.tables:
             self._check(table)
 
@@ -147,7 +186,7 @@ class Experiment:
             self.column(name)
         lengths = {name: self.updates(self.row(name)) for name in (*table.rows, *table.controls)
                    if self.row(name).trains}
-        if len(set(lengths.values())) > 1:
+        if len(set(lengths.values())) > 1 and not table.stages:
             raise ConfigError("rows of one table learn for different lengths", got=lengths, where=table.name)
 
     def row(self, name: str) -> Row:
@@ -173,9 +212,21 @@ class Experiment:
         return found or [self.table(name)]
 
     def columns_of(self, row: Row) -> tuple[Column, ...]:
-        """Everything the row is measured in, over all tables."""
-        asked = {name for t in self.tables if row.name in (*t.rows, *t.controls) for name in t.columns}
-        return tuple(column for column in self.columns if column.name in asked)
+        """Everything the row is measured in, over all tables; means by their parts."""
+        return self.parts(name for t in self.tables if row.name in (*t.rows, *t.controls) for name in t.columns)
+
+    def parts(self, names: Iterable[str]) -> tuple[Column, ...]:
+        """The columns of these names that are measured: parts in place of means."""
+        wanted = {part for name in names for part in self.column(name).mean or (name,)}
+        return tuple(column for column in self.columns if column.name in wanted)
+
+    def recorded(self, row: Row) -> tuple[Recording, ...]:
+        """The recordings the row itself learns from."""
+        if not row.trains:
+            return ()
+        folders = {source.folder for stage in self.recipe.change(*row.changes).stages
+                   for source in stage.mixture.sources}
+        return tuple(recording for recording in self.recordings if recording.folder in folders)
 
 
 def quick(experiment: Experiment) -> Experiment:
@@ -189,7 +240,13 @@ def quick(experiment: Experiment) -> Experiment:
     return replace(
         experiment, name=f"{experiment.name}{QUICK}", rows=tuple(map(short, experiment.rows)),
         worlds=tuple(replace(world, images=40, val=20) for world in experiment.worlds),
-        columns=tuple(replace(column, limit=4) for column in experiment.columns))
+        recordings=tuple(replace(recording, games=2, steps=20) for recording in experiment.recordings),
+        columns=tuple(map(_few, experiment.columns)))
+
+
+def _few(column: Column) -> Column:
+    asked = column.benchmark
+    return replace(column, limit=4, benchmark=replace(asked, steps=10) if isinstance(asked, Play) else asked)
 
 
 def _named(kind: str, name: str, things):

@@ -1,7 +1,8 @@
 """The log of a finished cell: one small JSON file, all that a table needs of it.
 
     {"loupe": "reproduction", "version": 1, "row", "seed", "made": identity of what was trained,
-     "columns": {name: {"asked": identity of the questions, "value", "count", "unreadable", "questions": hash}},
+     "columns": {name: {"asked": identity of the questions, "value", "count", "unreadable", "questions": hash,
+                        "interval": of a value that is no share, over its questions}},
      "facts": {...}, "minutes": {"train", "measure"}}
 """
 
@@ -84,9 +85,10 @@ def finished(out: Path, experiment: Experiment, of: Cell) -> bool:
 
 
 def baselines(out: Path, experiment: Experiment) -> dict[str, dict]:
-    """{column: {"asked", "values": {baseline: value}}} of those columns that are asked as they are now."""
+    """{column: {"asked", "values": {baseline: value}, "rungs": {label: value}}} of those columns that are asked as
+    they are now."""
     data = _json(folder(out, experiment) / f"{BASELINES}.json") or {"columns": {}}
-    now = {column.name: asked(column, experiment) for column in experiment.columns}
+    now = {column.name: asked(column, experiment) for column in experiment.columns if not column.mean}
     return {name: line for name, line in data["columns"].items() if line.get("asked") == now.get(name)}
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, j
 
 RULE = (
     "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
-    "whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the paper "
-    "says, **disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. Nothing "
-    "is chosen after the fact: steps, seeds, questions and claims stand in `src/loupe/reproduce/{name}.py`.")
+    "{drawn}whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the "
+    "paper says, **disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. "
+    "Nothing is chosen after the fact: steps, seeds, questions and claims stand in "
+    "`src/loupe/reproduce/{name}.py`.")
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,57 @@ class Results:
     baselines: Mapping[str, dict]
 
     def values(self, row: str, column: Column) -> dict[int, float]:
-        """By seed; only answers to the questions as they are now."""
-        identity = asked(column, self.experiment)
-        return {cell.seed: log.columns[column.name]["value"] for cell, log in sorted(self.logs.items())
-                if cell.row == row and log.has(column.name, identity)}
+        """By seed; only answers to the questions as they are now. A mean where all of its parts are there."""
+        return {seed: value for seed, (value, _, _) in self._found(row, column).items()}
+
+    def _found(self, row: str, column: Column) -> dict[int, tuple[float, float, float]]:
+        """(value, how far below and above it its questions reach), by seed."""
+        if column.mean:
+            parts = [self._found(row, self.experiment.column(name)) for name in column.mean]
+            n = len(parts)
+            return {seed: (sum(p[seed][0] for p in parts) / n,
+                           *(math.sqrt(sum(p[seed][k] ** 2 for p in parts)) / n for k in (1, 2)))
+                    for seed in sorted(set(parts[0]).intersection(*parts[1:]))}
+        identity, out = asked(column, self.experiment), {}
+        for cell, log in sorted(self.logs.items()):
+            if cell.row == row and log.has(column.name, identity):
+                line = log.columns[column.name]
+                low, high = line.get("interval", (line["value"],) * 2)
+                out[cell.seed] = line["value"], line["value"] - low, high - line["value"]
+        return out
+
+    def reach(self, row: str, column: Column) -> tuple[float, float]:
+        """How far the row's questions reach below and above its mean, where it is no share."""
+        found = list(self._found(row, column).values())
+        return tuple(sum(each[k] for each in found) / len(found) if found else 0.0 for k in (1, 2))
 
     def count(self, column: Column) -> int:
         """Questions behind a value."""
+        if column.mean:
+            return sum(self.count(self.experiment.column(name)) for name in column.mean)
         identity = asked(column, self.experiment)
         counts = [log.columns[column.name]["count"] for log in self.logs.values() if log.has(column.name, identity)]
         return min(counts, default=0)
 
     def several(self, column: Column) -> bool:
         """Were cells asked different questions under one name? The data must have changed below the settings."""
-        return len({log.columns[column.name].get("questions") for log in self.logs.values()
-                    if log.has(column.name, asked(column, self.experiment))}) > 1
+        return not column.mean and len({
+            log.columns[column.name].get("questions") for log in self.logs.values()
+            if log.has(column.name, asked(column, self.experiment))}) > 1
 
     def trivial(self, column: Column) -> tuple[str, float] | None:
-        """The best baseline of a column."""
-        values = self.baselines.get(column.name, {}).get("values", {})
+        """The best baseline of a column that does not look."""
+        values = self.beside(column, "values")
         best = min if column.lower else max
         return best(values.items(), key=lambda pair: pair[1]) if values else None
+
+    def beside(self, column: Column, kind: str) -> Mapping[str, float]:
+        """"values" of baselines that do not look, or "rungs"; of a mean those that all of its parts have."""
+        if not column.mean:
+            return self.baselines.get(column.name, {}).get(kind, {})
+        parts = [self.beside(self.experiment.column(name), kind) for name in column.mean]
+        return {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]
+                if all(name in part for part in parts)}
 
     def verdicts(self, table: Table) -> list[Verdict]:
         found = []
@@ -55,7 +87,8 @@ class Results:
             column = self.experiment.column(claim.column)
             trivial = self.trivial(column)
             found.append(judge(self.values(claim.above, column), self.values(claim.below, column), self.count(column),
-                               share=column.share, lower=column.lower, trivial=trivial and trivial[1]))
+                               share=column.share, lower=column.lower, trivial=trivial and trivial[1],
+                               reaches=[self.reach(row, column) for row in (claim.above, claim.below)]))
         return found
 
 
@@ -64,11 +97,17 @@ def page(results: Results) -> str:
     parts = [f"# {e.title} in miniature",
              f"Written by `loupe reproduce {e.name}` from the logs in `logs/{e.name}`; a test holds it equal to them. "
              f"Paper: {e.paper}. How it is done: [reproduce.md](../reproduce.md).",
-             "\n".join(f"- {note}" for note in e.notes), RULE.format(name=e.name.removesuffix(QUICK)), _tally(results)]
+             "\n".join(f"- {note}" for note in e.notes), _rule(e), _tally(results)]
     for table in e.tables:
         parts += [f"## {table.says}", table.note, _table(results, table), _claims(results, table)]
     parts += ["## What is asked", _columns(results), "## What it took", _costs(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rule(e: Experiment) -> str:
+    """What is no share has its interval from its pictures or games drawn again."""
+    drawn = "" if all(c.share for c in e.columns) else "or, where it is no share, pictures or games drawn again, "
+    return RULE.format(name=e.name.removesuffix(QUICK), drawn=drawn)
 
 
 def _tally(results: Results) -> str:
@@ -78,7 +117,7 @@ def _tally(results: Results) -> str:
 
 
 def _table(results: Results, table: Table) -> str:
-    """A row each; for every column the printed number, then ours. Controls and baselines stand below."""
+    """A row each; for every column the printed number, then ours. Controls, baselines and rungs stand below."""
     e = results.experiment
     columns = [e.column(name) for name in table.columns]
     head = ["", *(cell for c in columns for cell in (f"{c.says}, paper", "ours"))]
@@ -86,6 +125,10 @@ def _table(results: Results, table: Table) -> str:
             for name in (*table.rows, *table.controls)]
     trivial = [("-", _trivial(results, column)) for column in columns]
     rows.append(["best baseline that does not look", *(cell for pair in trivial for cell in pair)])
+    for label in dict.fromkeys(label for c in columns for label in results.beside(c, "rungs")):
+        below = [results.beside(c, "rungs").get(label) for c in columns]
+        shown = ("-" if v is None else number(v, c.share) for v, c in zip(below, columns))
+        rows.append([f"*{label}*", *(cell for value in shown for cell in ("-", value))])
     return markdown(head, rows)
 
 
@@ -99,7 +142,7 @@ def _cells(results: Results, columns: Sequence[Column], row: str, paper: Mapping
     for column in columns:
         printed = paper.get(column.name)
         values = results.values(row, column)
-        found = summary(list(values.values()), results.count(column), column.share)
+        found = summary(list(values.values()), results.count(column), column.share, results.reach(row, column))
         ours = "-"
         if found is not None:
             few = f" ({found.seeds} of {e.seeds})" if found.seeds < e.seeds else ""
@@ -131,7 +174,8 @@ def _said(e: Experiment, row: str) -> str:
 
 
 def _columns(results: Results) -> str:
-    rows = [[c.says, c.about + (", held out" if c.held_out else ""), c.benchmark.metric,
+    rows = [[c.says, c.about + (", held out" if c.held_out else ""),
+             "mean" if c.mean else c.figure or c.benchmark.metric if not c.share else c.benchmark.metric,
              str(results.count(c) or "-")] for c in results.experiment.columns]
     return markdown(["column", "asks", "metric", "questions"], rows)
 

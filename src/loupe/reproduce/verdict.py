@@ -1,8 +1,8 @@
 """Means over seeds with their intervals, and what they say of a paper's claim.
 
-An interval covers 95 %: mean +- t s / sqrt(n) over n seeds (Student), or Wilson's of the questions asked, whichever
-reaches further at each end; so three seeds that happen to agree do not make a row certain. Two rows are told apart if
-their intervals do not overlap.
+An interval covers 95 %: mean +- t s / sqrt(n) over n seeds (Student), or that of the questions asked (Wilson's of
+shares; of other quantities that of pictures or games drawn again), whichever reaches further at each end; so three
+seeds that happen to agree do not make a row certain. Two rows are told apart if their intervals do not overlap.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ class Verdict:
     why: str
 
 
-def summary(values: Sequence[float], count: int, share: bool = True) -> Summary | None:
-    """count: questions behind each value. None of no values. A single seed has the interval of its questions alone."""
+def summary(values: Sequence[float], count: int, share: bool = True,
+            reach: tuple[float, float] = (0.0, 0.0)) -> Summary | None:
+    """count: questions behind each value. reach: how far a quantity that is no share may lie below and above, by its
+    questions. None of no values. A single seed has the interval of its questions alone."""
     n = len(values)
     if not n:
         return None
     mean = sum(values) / n
     half = spread(values)
-    low, high = mean - half, mean + half
+    low, high = mean - max(half, reach[0]), mean + max(half, reach[1])
     if share:
         of_questions = wilson(mean * count, count)
         low, high = max(0.0, min(low, of_questions[0])), min(1.0, max(high, of_questions[1]))
@@ -58,9 +60,10 @@ def spread(values: Sequence[float]) -> float:
 
 
 def judge(above: Mapping[int, float], below: Mapping[int, float], count: int, *, share: bool = True,
-          lower: bool = False, trivial: float | None = None) -> Verdict:
-    """Is `above` the better row? Values by seed; trivial: of the best baseline that does not look."""
-    a, b = (summary(list(values.values()), count, share) for values in (above, below))
+          lower: bool = False, trivial: float | None = None, reaches: Sequence[tuple[float, float]] = ((0, 0), (0, 0)),
+          ) -> Verdict:
+    """Is `above` the better row? Values by seed; trivial: of the best baseline that does not look; reaches: of both."""
+    a, b = (summary(list(values.values()), count, share, reach) for values, reach in zip((above, below), reaches))
     if a is None or b is None:
         return Verdict(MISSING, "")
     better, worse = (a.high < b.low, a.low > b.high) if lower else (a.low > b.high, a.high < b.low)
@@ -88,8 +91,10 @@ def _paired(above: Mapping[int, float], below: Mapping[int, float], share: bool)
 
 
 def number(value: float, share: bool, sign: str = "") -> str:
-    """Shares in per cent."""
-    return f"{100 * value:{sign}.1f}" if share else f"{value:{sign}.3f}"
+    """Shares in per cent; of other quantities about four digits."""
+    if share:
+        return f"{100 * value:{sign}.1f}"
+    return f"{value:{sign}.{3 if abs(value) < 10 else 2 if abs(value) < 100 else 1}f}"
 
 
 def _span(s: Summary, share: bool) -> str:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from loupe import bootstrapping, config
 from loupe.errors import FileError
-from loupe.evals.benchmark import Shelf
 from loupe.readers import reader
 from loupe.reproduce import data, log
 from loupe.reproduce.cell import Cell, asked, made, needs
 from loupe.reproduce.experiment import Experiment, Pairs
+from loupe.reproduce.measuring import Asking, measure
 
 try:
     import fcntl
@@ -174,21 +174,20 @@ def _model(experiment: Experiment, cell: Cell, places: Places):
 
 def _measure(experiment: Experiment, cell: Cell, places: Places, new: log.Log) -> None:
     """Every column that the log lacks."""
-    from loupe.evals import evaluate
-
     row = experiment.row(cell.row)
     left = [c for c in experiment.columns_of(row) if not new.has(c.name, asked(c, experiment))]
     if not left:
         return
-    predictor, shelf, where = _model(experiment, cell, places), Shelf(), data.roots(experiment, places.data)
+    asking = Asking(_model(experiment, cell, places), data.roots(experiment, places.data),
+                    places.of(experiment, cell) / "answers")
     for column in left:
         identity = asked(column, experiment)
-        answers = places.of(experiment, cell) / "answers" / f"{column.name}-{identity[:8]}.jsonl"
-        questions = data.questions(column, where, shelf)
-        result = evaluate(predictor, questions, where, answers, limit=column.limit)
-        value = data.figure(result, column)
-        new.columns[column.name] = {"asked": identity, "value": round(value.value, 6), "count": value.count,
-                                    "unreadable": result.scores.unread, "questions": questions.hash}
+        found = measure(asking, column, f"{column.name}-{identity[:8]}")
+        line = {"asked": identity, "value": round(found.value, 6), "count": found.count,
+                "unreadable": found.unreadable, "questions": found.questions}
+        if not column.share and found.low is not None:
+            line["interval"] = [round(found.low, 6), round(found.high, 6)]
+        new.columns[column.name] = line
 
 
 @contextmanager

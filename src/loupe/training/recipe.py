@@ -93,9 +93,10 @@ class Exam:
 class Recipe:
     """Everything that decides what a run learns; where it runs and how often it saves is not part of it.
 
-    weights: a trained model that all parts begin as: a folder of loupe's layout, or "mini". words: rendered beside
-    the first language stage when a vocabulary is learnt. exam: held-out questions answered at the end
-    (training/exam.py), groups of them. part: written in transformers' layout at the end, to RUN/<part>.
+    weights: a trained model that all parts begin as: a folder of loupe's layout, or "mini"; fresh_eyes: its language
+    model alone, tower and bridge begin as `model` says. words: rendered beside the first language stage when a
+    vocabulary is learnt. exam: held-out questions answered at the end (training/exam.py), groups of them. part:
+    written in transformers' layout at the end, to RUN/<part>.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Recipe:
     exam: Exam | None = None
     part: str = ""
     notes: tuple[str, ...] = ()
+    fresh_eyes: bool = False
 
     def __post_init__(self):
         names = [stage.name for stage in self.stages]

@@ -12,6 +12,7 @@ from loupe.errors import ConfigError
 from loupe.models import checkpoint
 from loupe.models.assembly import build, with_bases
 from loupe.models.bridge import place_code
+from loupe.models.encoding import Encoder
 from loupe.models.recoding import recoded
 from loupe.models.spec import ModelSpec
 from loupe.models.tokenizer import place_level
@@ -39,12 +40,28 @@ def trained(recipe: Recipe) -> VLM:
         folder = folder / "model"  # of a run
     model = checkpoint.load(folder)
     wanted = recipe.model
+    if recipe.fresh_eyes:
+        _give_eyes(model, recipe)
     changed = config.differences(replace(model.spec, codec=wanted.codec, dialogue=wanted.dialogue),
                                  with_bases(wanted, _downloads(model.spec, wanted)))
     if changed:
         raise ConfigError("the trained model is of another shape than the recipe's", got="; ".join(changed[:4]),
                           where=f"weights {name}", do="change the recipe's model to what was trained")
     return recoded(model, wanted.codec, wanted.dialogue)
+
+
+def _give_eyes(model: VLM, recipe: Recipe) -> None:
+    """The tower the recipe names and a bridge that has learnt nothing, in place of those the model was trained with."""
+    wanted = replace(model.spec, vision=recipe.model.vision, bridge=recipe.model.bridge)
+    other, old = build(wanted, "cpu", recipe.seed, model.encoder.tokenizer), model.encoder
+    model.vision, model.bridge, model.spec = other.vision, other.bridge, wanted
+    if model.bridge is not None and model.bridge.position:
+        model.bridge.level.fill_(place_level(model.language))
+    model.structure |= {"vision": [], "bridge": []}
+    model.bases = {part: base for part, base in model.bases.items() if part != "vision"} | {
+        part: base for part, base in other.bases.items() if part == "vision"}
+    tokens = 0 if model.bridge is None else model.bridge.tokens
+    model.encoder = Encoder(old.tokenizer, old.codec, old.dialogue, wanted.vision, tokens, wanted.language.max_length)
 
 
 def _downloads(spec: ModelSpec, wanted: ModelSpec) -> dict[str, str]:
