@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="share of entries with the flaws of real files (default: 0.02)")
     parser.add_argument("--also", default="", metavar="NAME",
                         help="chatspot: ChatSpot's sources too (OCR-VQA, ST-VQA, DocVQA, TextVQA, COCO-Text, HierText, "
-                        "ArT, PointQA, region chat, LLaVA-665K, VizWiz grounding)")
+                        "ArT, PointQA, region chat, LLaVA-665K, VizWiz grounding); lyrics: Lyrics' (caption shards, "
+                        "GRIT, VQAv2, GQA, DVQA, ChartQA, ScienceQA)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
     parser.add_argument("--gallery", action="store_true", help="also draw OUT/preview.png: pictures with expressions")
 

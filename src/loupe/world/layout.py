@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from loupe.errors import ConfigError, FileError, unknown_name
 from loupe.record import Record
-from loupe.world import chatspot
+from loupe.world import chatspot, lyrics
 from loupe.world.annotation import records
 from loupe.world.kinds import KINDS
 from loupe.world.spec import WorldSpec
@@ -41,6 +41,10 @@ pointqa/                       how many of these, by box and point; test: the he
 regionchat/records/train.jsonl rule-written dialogues about regions (reader "records")
 llava_cc3m/, llava_665k/       captions as conversations; dialogues with boxes
 vizwiz_grounding/              val_grounding.json: for evaluation only
+""", "lyrics": """laion/, cc3m/, grit/           captions in tar files; a few of laion's are wrong, grit's have boxes
+vqav2/, gqa/, dvqa/, chartqa/  open questions (vqav2's pictures lie in coco/)
+scienceqa/                     questions with answers to choose from
+docvqa/, textvqa/              questions that a printed word answers
 """}  # further layouts: name -> what README.txt says of them
 BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
 
@@ -212,7 +216,7 @@ def _layouts(settings: Settings, split: str) -> list[files.Layout]:
     if split == "train":
         layouts += [VisualGenome("1.2", flaws, under="visual_genome/"), Chat(under="llava/")]
     if settings.also:
-        layouts += chatspot.layouts(split, folder)
+        layouts += lyrics.layouts(split) if settings.also == "lyrics" else chatspot.layouts(split, folder)
     return layouts
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,13 +25,14 @@ MEMBERS = object()  # stands where (name, value) entries of a key go, as an obje
 @dataclass(frozen=True)
 class Document:
     """One file to be written: an object with arrays and objects in it, or (no fields) one array or object; JSON, a
-    pickle of a list, or a JSON value a line."""
+    pickle of a list, a JSON value a line, or a tar archive of (name, bytes)."""
 
     path: str  # relative to the root
     fields: tuple[tuple[str, object], ...] = ()
     pickled: bool = False
     lines: bool = False
     members: bool = False  # the file is one object of (name, value) entries
+    tarred: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -70,6 +72,8 @@ def encode(document: Document, value: object, key: str = "") -> bytes:
     """One entry as it stands in its array or object, or on its line."""
     if document.lines:
         return _json(value).encode() + b"\n"
+    if document.tarred:
+        return member(*value)
     if not document.pickled:
         name, value = value if document.named(key) else ("", value)
         return b"," + (_json(name).encode() + b": " if document.named(key) else b"") + _json(value).encode()
@@ -78,6 +82,13 @@ def encode(document: Document, value: object, key: str = "") -> bytes:
     pickler.fast = True  # no memo, so entries can be joined
     pickler.dump(value)
     return buffer.getvalue()[2:-1] + pickle.APPEND
+
+
+def member(name: str, data: bytes) -> bytes:
+    """A file as it stands in a tar archive: header, bytes, filled up to whole blocks."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape") + data + bytes(-len(data) % tarfile.BLOCKSIZE)
 
 
 def slots(documents: Iterable[Document]) -> dict[tuple[str, str], str]:
@@ -121,8 +132,9 @@ def assemble(documents: Iterable[Document], folders: list[Path], root: Path) -> 
                 _copy(out, [folder / names[path, ""] for folder in folders], skip=0)
                 out.write(pickle.STOP)
                 continue
-            if document.lines:
+            if document.lines or document.tarred:
                 _copy(out, [folder / names[path, ""] for folder in folders], skip=0)
+                out.write(bytes(2 * tarfile.BLOCKSIZE if document.tarred else 0))
                 continue
             for number, (key, value) in enumerate(document.fields or (("", ARRAY),)):
                 if document.fields:
