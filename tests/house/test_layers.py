@@ -28,6 +28,7 @@ BELOW = {
 BELOW["bootstrapping"] = {"evals"} | BELOW["evals"]  # its report draws with the pages and judges of evals
 BELOW["models"] = {"evals"} | BELOW["evals"]
 BELOW["refining"] = {"models"} | BELOW["models"]
+BELOW["relevance"] = {"refining"} | BELOW["refining"]
 BELOW["importers"] = {"models"} | BELOW["models"]
 BELOW["predictors"] = {"refining"} | BELOW["refining"]  # Lyrics' models see what a refiner found
 BELOW["training"] = {"predictors", "importers"} | BELOW["predictors"]
@@ -36,7 +37,7 @@ BELOW["reproduce"] = {"recipes", "miniature", "bootstrapping", "games"} | BELOW[
 BELOW["probe"] = {"recipes", "miniature"} | BELOW["recipes"]
 BELOW["serving"] = BELOW["games"] = BELOW["recipes"]
 BELOW["cli"] = BELOW["recipes"] | {"serving", "games", "probe", "reproduce", "recipes", "miniature", "bootstrapping",
-                                   "regionchat"}
+                                   "regionchat", "relevance"}
 # recipes are values and training/recipe.py holds their types: training may look a recipe up by name
 BELOW["training"] = BELOW["training"] | {"recipes"}
 TORCH_FREE = CORE | {"readers", "writers", "tasks", "world", "data", "endpoint", "evals", "bootstrapping", "regionchat",

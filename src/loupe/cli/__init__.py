@@ -20,6 +20,7 @@ VERBS = {
     "bootstrap": "loupe.cli.bootstrap",
     "regionchat": "loupe.cli.regionchat",
     "refine": "loupe.cli.refine",
+    "relevance": "loupe.cli.relevance",
     "pretrain": "loupe.cli.pretrain",
     "train": "loupe.cli.train",
     "import": "loupe.cli.importing",
@@ -36,7 +37,7 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "check", "build", "show", "bootstrap", "regionchat", "refine"),
+    "data": ("world", "check", "build", "show", "bootstrap", "regionchat", "refine", "relevance"),
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
     "talk": ("chat", "serve"),
