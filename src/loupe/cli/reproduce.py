@@ -23,7 +23,7 @@ cell, to see that everything works."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paper", metavar="PAPER", help="pink")
+    parser.add_argument("paper", metavar="PAPER", help="pink, chatspot, ...")
     parser.add_argument("--table", metavar="NAME[,NAME]", help="only these tables (default: all of the paper's)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="logs and page")
     parser.add_argument("--work", type=Path, metavar="DIR", help="runs, which are large (default: OUT/work)")
@@ -137,7 +137,7 @@ def _last_line(output: Path) -> str:
 def _page(args: argparse.Namespace, chosen) -> str:
     """Writes the page; what to say of it."""
     from loupe.reproduce import log
-    from loupe.reproduce.page import Results, page
+    from loupe.reproduce.page import Results, figures, page
     from loupe.writers.files import atomic
 
     if args.only:
@@ -146,5 +146,8 @@ def _page(args: argparse.Namespace, chosen) -> str:
     where = args.out / f"{chosen.name}.md"
     with atomic(where) as file:
         file.write(page(results).encode())
+    for name, drawn in figures(results).items():
+        with atomic(args.out / name) as file:
+            file.write(drawn.encode())
     said = [verdict.said for table in chosen.tables for verdict in results.verdicts(table)]
     return f"{where}: " + ", ".join(f"{said.count(kind)} {kind}" for kind in dict.fromkeys(said))

@@ -141,7 +141,8 @@ SCENES = ("random-object", "class-name")  # need questions with their scene
 FOR = {"referring": ("whole-image", "centre-box", "mean-box", "random-object"), "numbers": ("majority",),
        "words": ("majority", "class-name"), "boxes": ("random-object",), "sets": ("majority",),
        "descriptions": ("majority", "class-name"), "relations": ("majority",), "answers": ("majority",),
-       "classes": ("majority",), "contains": ("majority",), "circular": ("majority",)}
+       "classes": ("majority",), "contains": ("majority",), "circular": ("majority",), "yes-no": ("majority",),
+       "judged": ("majority",)}
 
 
 def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox | FixedText | Knowing:

@@ -60,7 +60,7 @@ def made(experiment: Experiment, of: Cell) -> str:
     facts = {
         "recipe": _plain(experiment.recipe_of(row, of.seed)) if row.trains else None,
         "row": [_plain(row.reads), _plain(row.writes), row.blind],
-        "worlds": [asdict(world) for world in experiment.worlds],
+        "worlds": _worlds(experiment),
         "needs": [made(experiment, need) for need in needs(experiment, of)],
     }
     recorded = experiment.recorded(row)
@@ -72,10 +72,15 @@ def made(experiment: Experiment, of: Cell) -> str:
 def asked(column: Column, experiment: Experiment) -> str:
     """Identity of a column's questions, and of what is read from the answers. What stands at its default is left out,
     so that a setting added later changes nothing."""
-    facts = [column.benchmark.spec(), column.figure, column.limit, [asdict(w) for w in experiment.worlds]]
+    facts = [column.benchmark.spec(), column.figure, column.limit, _worlds(experiment)]
     later = {"measured": column.measured, "scale": column.scale}
     chosen = {name: value for name, value in later.items() if value not in ("", 1)}
     return _hash([*facts, chosen] if chosen else facts)
+
+
+def _worlds(experiment: Experiment) -> list[dict]:
+    return [{key: value for key, value in asdict(world).items() if key != "also" or value}
+            for world in experiment.worlds]
 
 
 def _plain(value):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loupe import world
+from loupe.data.draw import place
+from loupe.evals.spec import Benchmark
 from loupe.predictors.baselines import whole_image
 from loupe.predictors.beside import beside
 from loupe.reproduce import log, playing
@@ -20,9 +22,22 @@ from loupe.reproduce.unseeing import unseeing
 def write(experiment: Experiment, data: Path, workers: int = 1, cells: Iterable[Cell] = ()) -> None:
     """Every world that is not there yet, and what these cells learn from of recorded games; a stopped one goes on."""
     for each in experiment.worlds:
-        world.write(data / each.folder, each.images, each.seed, each.val, world=each.world, workers=workers)
+        world.write(data / each.folder, each.images, each.seed, each.val, world=each.world, also=each.also,
+                    workers=workers)
     for recording in dict.fromkeys(r for cell in cells for r in experiment.recorded(experiment.row(cell.row))):
         playing.record(recording, data)
+    for what in {c.benchmark.folder: c.benchmark for c in experiment.columns
+                 if isinstance(c.benchmark, Benchmark) and c.benchmark.boxes == "found"}.values():
+        _boxes(what, roots(experiment, data))
+
+
+def _boxes(what: Benchmark, where: dict[str, Path]) -> None:
+    """Boxes the shipped refiner finds in the pictures that are asked about, beside the data."""
+    path = place(where, what.folder) / f"boxes_{what.split}.json"
+    if not path.is_file():
+        from loupe.predictors.found_boxes import find
+
+        find(what, where, "loupe/refiner", path)
 
 
 def roots(experiment: Experiment, data: Path) -> dict[str, Path]:

@@ -21,6 +21,7 @@ class World:
     val: int
     seed: int = 0
     world: str = "mini"
+    also: str = ""  # further layouts, as `loupe world --also`
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Pairs:
 class Row:
     """One recipe; with a seed it is a cell. changes: path=value on the experiment's recipe.
 
-    begins: the row whose model of the same seed this one begins as. blind: nothing is trained, that model is asked
+    begins: the row whose model of the same seed this one begins as. again: nothing is trained, that model is asked
+    what it was not asked yet, in a cell of its own. blind: nothing is trained, that model is asked
     without being shown the pictures. A row that stands in no table is measured in no column.
     """
 
@@ -106,6 +108,7 @@ class Row:
     reads: Pairs | None = None
     writes: Bootstrap | None = None
     blind: bool = False
+    again: bool = False
     shared: bool = False  # made ready for other rows; its steps are not compared with theirs
 
     @property
@@ -114,18 +117,32 @@ class Row:
 
     @property
     def trains(self) -> bool:
-        return not self.blind and self.writes is None
+        return not (self.blind or self.again) and self.writes is None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The paper says: in `column` row `above` is better than row `below`."""
+    """The paper says: in `column` row `above` is better than row `below`.
+
+    against: the column `below` is measured in, where it is another. slack: `above` may be worse by less than this (a
+    share); "no significant decrease" is such a claim. One model in two columns is judged seed by seed.
+    """
 
     says: str
     column: str
     above: str
     below: str
     why: str = ""  # written by hand once results are in: why they came out so
+    against: str = ""
+    slack: float = 0.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Columns of a table's first row as a line: (x, column) in order."""
+
+    says: str
+    points: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
@@ -142,6 +159,8 @@ class Table:
     claims: tuple[Claim, ...] = ()
     note: str = ""
     stages: bool = False
+    curves: tuple[Curve, ...] = ()
+    across: str = ""  # what a curve's x is
 
 
 @dataclass(frozen=True)
@@ -182,7 +201,9 @@ class Experiment:
         compared = [name for claim in table.claims for name in (claim.above, claim.below)]
         for name in (*table.rows, *table.controls, *table.paper, *compared):
             self.row(name)
-        for name in (*table.columns, *(c.column for c in table.claims), *(n for r in table.paper.values() for n in r)):
+        drawn = (name for curve in table.curves for _, name in curve.points)
+        claimed = (name for c in table.claims for name in (c.column, c.against) if name)
+        for name in (*table.columns, *claimed, *drawn, *(n for r in table.paper.values() for n in r)):
             self.column(name)
         lengths = {name: self.updates(self.row(name)) for name in (*table.rows, *table.controls)
                    if self.row(name).trains}

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from loupe.reproduce import curves
 from loupe.reproduce.cell import Cell, asked
-from loupe.reproduce.experiment import QUICK, Column, Experiment, Table
+from loupe.reproduce.experiment import QUICK, Claim, Column, Experiment, Table
 from loupe.reproduce.log import Log
-from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, judge, number, summary
+from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, judge, judge_same, number, summary
 
 RULE = (
     "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
@@ -18,6 +19,9 @@ RULE = (
     "paper says, **disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. "
     "Nothing is chosen after the fact: steps, seeds, questions and claims stand in "
     "`src/loupe/reproduce/{name}.py`.")
+
+SAME = (" A claim about one model in two columns is judged by the difference seed by seed, with Student's interval of "
+        "it.")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,10 @@ class Results:
         counts = [log.columns[column.name]["count"] for log in self.logs.values() if log.has(column.name, identity)]
         return min(counts, default=0)
 
+    def counted(self, column: Column) -> int:
+        """Questions that give a share an interval of their own; 0: they give none."""
+        return self.count(column) if column.counted else 0
+
     def several(self, column: Column) -> bool:
         """Were cells asked different questions under one name? The data must have changed below the settings."""
         return not column.mean and len({
@@ -85,11 +93,19 @@ class Results:
         found = []
         for claim in table.claims:
             column = self.experiment.column(claim.column)
+            if claim.against or claim.slack:
+                found.append(self._same(claim, column))
+                continue
             trivial = self.trivial(column)
-            found.append(judge(self.values(claim.above, column), self.values(claim.below, column), self.count(column),
+            found.append(judge(self.values(claim.above, column), self.values(claim.below, column), self.counted(column),
                                share=column.share, lower=column.lower, trivial=trivial and trivial[1],
                                reaches=[self.reach(row, column) for row in (claim.above, claim.below)]))
         return found
+
+    def _same(self, claim: Claim, column: Column) -> Verdict:
+        other = self.experiment.column(claim.against or claim.column)
+        return judge_same(self.values(claim.above, column), self.values(claim.below, other), share=column.share,
+                          lower=column.lower, slack=claim.slack)
 
 
 def page(results: Results) -> str:
@@ -99,7 +115,8 @@ def page(results: Results) -> str:
              f"Paper: {e.paper}. How it is done: [reproduce.md](../reproduce.md).",
              "\n".join(f"- {note}" for note in e.notes), _rule(e), _tally(results)]
     for table in e.tables:
-        parts += [f"## {table.says}", table.note, _table(results, table), _claims(results, table)]
+        shown = _curves(results, table) if table.curves else _table(results, table)
+        parts += [f"## {table.says}", table.note, shown, _claims(results, table)]
     parts += ["## What is asked", _columns(results), "## What it took", _costs(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -107,7 +124,8 @@ def page(results: Results) -> str:
 def _rule(e: Experiment) -> str:
     """What is no share has its interval from its pictures or games drawn again."""
     drawn = "" if all(c.share for c in e.columns) else "or, where it is no share, pictures or games drawn again, "
-    return RULE.format(name=e.name.removesuffix(QUICK), drawn=drawn)
+    same = any(claim.against or claim.slack for table in e.tables for claim in table.claims)
+    return RULE.format(name=e.name.removesuffix(QUICK), drawn=drawn) + SAME * same
 
 
 def _tally(results: Results) -> str:
@@ -132,6 +150,34 @@ def _table(results: Results, table: Table) -> str:
     return markdown(head, rows)
 
 
+def _curves(results: Results, table: Table) -> str:
+    """A row for each curve of the table's first row, and the picture `figures` draws."""
+    head, rows = curves.rows(table, lambda name: _cells(results, [results.experiment.column(name)], table.rows[0],
+                                                        {})[1])
+    trivial = {curve.says: _trivial(results, results.experiment.column(curve.points[0][1])) for curve in table.curves}
+    drawn = f"![{table.says}]({figure_name(results.experiment, table)})\n\n" if _drawn(results, table) else ""
+    return drawn + markdown([*head, "best baseline that does not look"], [[*row, trivial[row[0]]] for row in rows])
+
+
+def figures(results: Results) -> dict[str, str]:
+    """File name -> SVG of every table with curves that are measured."""
+    e = results.experiment
+    found = {figure_name(e, table): _drawn(results, table) for table in e.tables if table.curves}
+    return {name: text for name, text in found.items() if text}
+
+
+def figure_name(e: Experiment, table: Table) -> str:
+    return f"{e.name}.{table.name}.svg"
+
+
+def _drawn(results: Results, table: Table) -> str:
+    def mean(name: str) -> float | None:
+        values = results.values(table.rows[0], results.experiment.column(name))
+        return sum(values.values()) / len(values) if values else None
+
+    return curves.picture(table, mean)
+
+
 def _label(table: Table, e: Experiment, name: str) -> str:
     says = e.row(name).says
     return f"*{says}* (control)" if name in table.controls else says
@@ -142,7 +188,7 @@ def _cells(results: Results, columns: Sequence[Column], row: str, paper: Mapping
     for column in columns:
         printed = paper.get(column.name)
         values = results.values(row, column)
-        found = summary(list(values.values()), results.count(column), column.share, results.reach(row, column))
+        found = summary(list(values.values()), results.counted(column), column.share, results.reach(row, column))
         ours = "-"
         if found is not None:
             few = f" ({found.seeds} of {e.seeds})" if found.seeds < e.seeds else ""
@@ -164,9 +210,17 @@ def _claims(results: Results, table: Table) -> str:
     rows = []
     for claim, verdict in zip(table.claims, results.verdicts(table)):
         why = "; ".join(part for part in (verdict.why, claim.why) if part)
-        rows.append([f"{claim.says}: {_said(e, claim.above)} above {_said(e, claim.below)} in "
-                     f"{e.column(claim.column).says}", f"**{verdict.said}**", why])
+        rows.append([f"{claim.says}: {_compared(e, claim)}", f"**{verdict.said}**", why])
     return markdown(["claim", "verdict", "why"], rows)
+
+
+def _compared(e: Experiment, claim: Claim) -> str:
+    above, below, column = _said(e, claim.above), _said(e, claim.below), e.column(claim.column).says
+    if not claim.against:
+        return f"{above} above {below} in {column}"
+    other = e.column(claim.against).says
+    one, two = (column, f"{other} of {above}") if above == below else (f"{above} in {column}", f"{below} in {other}")
+    return f"{one} not {number(claim.slack, True)} points below {two}" if claim.slack else f"{one} above {two}"
 
 
 def _said(e: Experiment, row: str) -> str:

@@ -35,15 +35,15 @@ class Verdict:
 
 def summary(values: Sequence[float], count: int, share: bool = True,
             reach: tuple[float, float] = (0.0, 0.0)) -> Summary | None:
-    """count: questions behind each value. reach: how far a quantity that is no share may lie below and above, by its
-    questions. None of no values. A single seed has the interval of its questions alone."""
+    """count: questions behind each value, 0 of a share that counts none. reach: how far a quantity that is no share may
+    lie below and above, by its questions. None of no values. A single seed has its questions' interval alone."""
     n = len(values)
     if not n:
         return None
     mean = sum(values) / n
     half = spread(values)
     low, high = mean - max(half, reach[0]), mean + max(half, reach[1])
-    if share:
+    if share and count:
         of_questions = wilson(mean * count, count)
         low, high = max(0.0, min(low, of_questions[0])), min(1.0, max(high, of_questions[1]))
     return Summary(mean, low, high, n)
@@ -78,6 +78,22 @@ def judge(above: Mapping[int, float], below: Mapping[int, float], count: int, *,
     if trivial is not None and all((s.low >= trivial) if lower else (s.high <= trivial) for s in (a, b)):
         why.append(f"both no better than a baseline that does not look ({number(trivial, share)})")
     return Verdict(said, "; ".join(why))
+
+
+def judge_same(above: Mapping[int, float], below: Mapping[int, float], *, share: bool = True, lower: bool = False,
+               slack: float = 0.0) -> Verdict:
+    """One model in two columns, or in one asked twice: is it better in the first, or worse by less than `slack`? The
+    difference seed by seed is judged by Student's interval."""
+    steps = [(below[seed] - above[seed] if lower else above[seed] - below[seed]) for seed in above if seed in below]
+    if not steps:
+        return Verdict(MISSING, "")
+    mean, half = sum(steps) / len(steps), spread(steps)
+    if len(steps) < 2:
+        return Verdict(OPEN, f"{number(mean, share, '+')}; one seed")
+    low, high = number(mean - half, share, "+"), number(mean + half, share, "+")
+    why = f"{number(mean, share, '+')} [{low}, {high}], same seeds"
+    said = AGREES if mean - half > -slack else DISAGREES if mean + half < -slack else OPEN
+    return Verdict(said, why)
 
 
 def _paired(above: Mapping[int, float], below: Mapping[int, float], share: bool) -> str:
