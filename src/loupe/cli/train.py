@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
     parser.add_argument("overrides", metavar="path=value", nargs="*", help="settings to change")
     parser.add_argument("--out", required=True, type=Path, help="run folder: new, or of the same recipe to go on")
+    parser.add_argument("--stages", metavar="NAME[,NAME]", help="only these stages of the recipe")
+    parser.add_argument("--refined", type=Path, metavar="DIR", help="what a refiner found in the pictures: the --out "
+                        "of `loupe refine`, or a folder that runs share (default: in the run)")
     parser.add_argument("--data", type=Path, help="corpus written by `loupe build`, for the language stages")
     add_run_arguments(parser)
 
@@ -41,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from loupe.recipes import recipe
 
     chosen = recipe(args.recipe).change(*overrides(args.overrides, recipe(args.recipe)))
+    chosen = chosen.only(*args.stages.split(",")) if args.stages else chosen
     return start(chosen, args, args.data)
 
 
@@ -59,7 +63,8 @@ def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
 
 def habits(args: argparse.Namespace) -> dict:
     """Of `add_run_arguments`, as training takes them."""
-    return {name: getattr(args, name) for name in ("device", "workers", "save_minutes", "save_steps", "keep")}
+    names = ("device", "workers", "save_minutes", "save_steps", "keep", "refined")
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def tell(report: dict) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -103,11 +103,14 @@ class Groups(Sequence):
     """
 
     def __init__(self, mixture: Mixture, opened: Sequence[Records], seed: int, *, epochs: float | None = None,
-                 groups: int | None = None, templates: str | None = None):
+                 groups: int | None = None, templates: str | None = None,
+                 change: Callable[[Record, int], Record] | None = None):
+        """change: (record, number of the pass) -> the record as it is to be shown."""
+        self.change, self.per_epoch = change, 1.0
         self.mixture, self.opened, self.seed, self.templates = mixture, tuple(opened), int(seed), templates
         for each in self.opened:
             each.check()
-        per_epoch = sum(each.source.weight * len(each.usable) for each in self.opened)
+        per_epoch = self.per_epoch = sum(each.source.weight * len(each.usable) for each in self.opened)
         total = groups if groups is not None else max(1, round((1.0 if epochs is None else epochs) * per_epoch))
         if total < 1:
             raise ConfigError("a mixture is drawn from at least once", got=f"{total} groups", expected="1 or more")
@@ -143,7 +146,9 @@ class Groups(Sequence):
             number, position = (int(v) for v in self.order[(index + step) % len(self)])
             each = self.opened[number]
             try:
-                samples = self._ask(each, each.records[position], rng, drops)
+                record = each.records[position]
+                record = self.change(record, int(index // self.per_epoch)) if self.change else record
+                samples = self._ask(each, record, rng, drops)
             except ImageError:
                 drops[f"{each.source.name}: picture does not decode"] += 1
                 continue
@@ -218,10 +223,11 @@ def open_sources(mixture: Mixture, roots: Roots, seed: int, templates: str | Non
 
 
 def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | None = None,
-                 groups: int | None = None, templates: str | None = None) -> Groups:
+                 groups: int | None = None, templates: str | None = None, change=None) -> Groups:
     """The mixture's sources opened below `roots`; `groups` or `epochs` (1) says how long it runs.
 
     templates: folder of wordings in place of the built-in ones. Pictures of `mixture.held_out` are left out.
+    change: as of Groups.
     """
     if mixture.pairs_per_image < 1:
         raise ConfigError("too few questions per picture", got=mixture.pairs_per_image, expected="1 or more",
@@ -230,7 +236,7 @@ def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | N
     if mixture.curriculum is not None:
         for each in opened:
             each.count_objects()
-    return Groups(mixture, opened, seed, epochs=epochs, groups=groups, templates=templates)
+    return Groups(mixture, opened, seed, epochs=epochs, groups=groups, templates=templates, change=change)
 
 
 def _order(opened: Sequence[Records], seed: int, total: int) -> np.ndarray:

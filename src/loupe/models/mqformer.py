@@ -30,8 +30,8 @@ class Found:
     outline: Tensor  # [N, K, outline_width] one row per kept box, from the mask decoder
     outline_mask: Tensor  # [N, K] bool
 
-    def to(self, device) -> Found:
-        return Found(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+    def to(self, device, non_blocking: bool = True) -> Found:
+        return Found(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
 
     def __getitem__(self, rows) -> Found:
         return Found(*(getattr(self, f.name)[rows] for f in fields(self)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from loupe.errors import CheckpointError
+from loupe.models.tokenizer import train_tokenizer
 
 ADDED = ("[DEC]", "[BOS]", "[MLM]")  # in BLIP-2's place the first, then ours
 KNOWN = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")  # BERT's own
@@ -39,6 +40,11 @@ class Marks:
             raise CheckpointError("the MQ-Former reads with a BERT tokenizer", got=f"none of {', '.join(unknown)}",
                                   expected=", ".join(KNOWN), do="name bert-base-uncased or one made like it")
         return cls(*ids)
+
+
+def learnt(texts: Iterable[str], size: int, tokens: Sequence[str] = ()):
+    """A tokenizer with BERT's marks of at most `size` entries, the added ones included; `tokens` are never split."""
+    return train_tokenizer(texts, size - len(ADDED), (*KNOWN, *tokens))
 
 
 @dataclass(frozen=True)

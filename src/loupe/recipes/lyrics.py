@@ -2,6 +2,11 @@
 
     loupe show lyrics                               every number, and what trains: 275.6 M and the new tokens
     loupe show lyrics model.bridge.mqformer.cross_every=2       as BLIP-2 places its cross-attention
+    loupe refine PICTURES --out REFINED --refiner lyrics --views 4
+    loupe train lyrics --root DATA --refined REFINED start.mqformer=blip2_pretrain_vitL.pth --out RUN
+    loupe train lyrics-mini --root DATA --out RUN               DATA: loupe world DATA --world mini --images 20000
+    loupe train lyrics-mini --stages align --root DATA --out ALIGNED
+    loupe train lyrics-mini --stages multitask start.mqformer=ALIGNED --root DATA --out RUN
 """
 
 from __future__ import annotations
@@ -9,10 +14,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loupe.data.mixture import Mixture, Source
-from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, MQFormerSpec, VisionSpec
+from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, MQFormerSpec, RefinerSpec, VisionSpec
 from loupe.models.tuner import Frozen, Full, LoRA, Tune
 from loupe.recipes.mini import BETAS, EVERYTHING, MINI
-from loupe.training.recipe import Optim, Recipe, Stage
+from loupe.training.recipe import Optim, Recipe, Refined, Stage, Start
 
 ASK, SAY, TALK = (("question", 1.0),), (("caption", 1.0),), (("dialogue", 1.0),)
 FIND = (("grounding", 1.0), ("description", 1.0), ("presence", 0.5))  # Appendix A: REC, grounded captions, presence
@@ -36,11 +41,11 @@ ALIGN = Stage(  # §3.2
     tune=Tune(vision=Frozen(), bridge=Full(), language=Frozen(), tokens="frozen"),  # §4: the tower is frozen throughout
     epochs=None,
     steps=800_000,  # §4
-    batch=512,  # §4
-    accumulation=4,
+    batch=512,  # §4: told apart all together, so in one pass of all processes
     precision="bf16",
     optim=OPTIM,
     objective="mqformer",  # Eq. 5
+    refined=Refined("cached", views=4),  # §4: random resized crops and flips; how many views is ours
 )
 REFERS = tuple(Source(name, "refer", "refer", "train", FIND, options={"dataset": name, "by": by})
                for name, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd")))
@@ -61,6 +66,7 @@ MULTITASK = Stage(  # §3.3; §4: first "a wide range of publicly available" dat
     accumulation=4,
     precision="bf16",
     optim=OPTIM,
+    refined=Refined("cached", views=4, spatial=0.2),  # the shares are ours
 )
 DIALOGUE = replace(  # §4: then high-quality annotation and dialogue
     MULTITASK,
@@ -79,40 +85,40 @@ LYRICS = Recipe(
         language=LanguageSpec("lmsys/vicuna-13b-v1.5", max_length=2048),  # §4: Vicuna-13B; the version is ours
         codec="lyrics",  # §3.1
         dialogue="lyrics",
+        refiner=RefinerSpec("lyrics"),  # §4: RAM++, Grounding-DINO-T, SAM-HQ ViT-H
     ),
+    start=Start(),  # §3.1: mqformer=BLIP-2's first stage
     stages=(ALIGN, MULTITASK, DIALOGUE),
     notes=(
-        "stage align cannot be trained by `loupe train` yet: what the refiner found does not reach it; "
-        "loupe.training.aligning holds its objectives",
-        "without what a refiner found the grounding queries see one learned row (docs/lyrics.md)",
+        "the refiner's features are read from --refined, as `loupe refine` writes them (docs/lyrics.md)",
         "trained in stage two: 275.6 M and the new tokens' rows; the paper says 278 M. LoRA's rank is ours, as the "
         "paper gives none",
-        "the paper starts from BLIP-2's first stage: loupe.importers.blip2.start fills an MQ-Former from it",
+        "the paper starts from BLIP-2's first stage: start.mqformer=blip2_pretrain_vitL.pth",
         "the paper does not say how the 300,000 steps divide between its two parts",
         "differs from paper: MMC4, Orca and Alpaca are left out, because they are text alone or have several pictures; "
         "data sets without a reader are read as records in folders of their names",
-        "differs from paper: random crops and flips are left out of the recipe, because they belong to the features",
+        "differs from paper: crops and flips are four seeded views of each picture, because features are kept per view",
+        "spatial text comes with a fifth of the questions of stage two; the paper does not say with which",
     ),
 )
 
 SMALL_FORMER = MQFormerSpec(
     width=128, depth=4, heads=4, inner=256, visual_queries=32, grounding_queries=32, detector_width=260,
     outline_width=49,  # of the shipped refiner's rows
-    vocabulary=1024, positions=192, projection=64, dropout=0.0)
+    vocabulary=1024, positions=192, projection=64, dropout=0.0, tokenizer="")
 LYRICS_MINI = replace(  # loupe world DATA --world mini --images 20000
     MINI,
     name="lyrics-mini",
-    model=replace(MINI.model, bridge=BridgeSpec("mqformer", mqformer=SMALL_FORMER)),
+    model=replace(MINI.model, bridge=BridgeSpec("mqformer", mqformer=SMALL_FORMER), refiner=RefinerSpec("mini")),
     stages=(
         replace(ALIGN, mixture=Mixture((replace(EVERYTHING, tasks=(("caption", 1.0),), task_options={}),)), steps=2000,
-                batch=32, accumulation=1, precision="float32", optim=Optim(1e-3, 0.05, warmup=0.15, betas=BETAS)),
+                batch=32, precision="float32", optim=Optim(1e-3, 0.05, warmup=0.15, betas=BETAS), refined=Refined()),
         replace(MULTITASK, mixture=Mixture((EVERYTHING,), pairs_per_image=8), steps=3000, batch=64, accumulation=1,
                 precision="float32", tune=Tune(vision=Frozen(), bridge=Full(), language=Full()),
-                optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS)),
+                optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), refined=Refined(spatial=0.2)),
     ),
     notes=(
-        LYRICS.notes[0],
-        LYRICS.notes[1],
-        "differs from paper: the language model trains whole, because its marks are new to it",
+        "differs from paper: the language model trains whole, because it is small and has read texts alone",
+        "features of the shipped refiner are found as the run goes and kept in it; --refined DIR shares them",
     ),
 )

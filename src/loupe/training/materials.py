@@ -20,39 +20,45 @@ from loupe.errors import ConfigError, ImageError
 from loupe.frame import frame
 from loupe.models.assembly import load_config, load_tokenizer
 from loupe.models.clip import clip_config, text_tokenizer
-from loupe.models.spec import VisionSpec
+from loupe.models.mqtext import learnt
+from loupe.models.spec import MQFormerSpec, VisionSpec
 from loupe.models.tokenizer import train_tokenizer
 from loupe.models.vlm import VLM
 from loupe.plain import Roots
 from loupe.readers import reader
 from loupe.record import Record
+from loupe.refining.finder import of_model
+from loupe.refining.views import Views
 from loupe.tasks.wording import BUILT_IN
 from loupe.training.contrastive import CaptionWork, Contrastive
 from loupe.training.contrastive import check as check_contrastive
 from loupe.training.objective import Language, LanguageWork
+from loupe.training.pairing import Aligning, Paired, PairWork, fitting
+from loupe.training.pairing import check as check_pairing
 from loupe.training.pretraining import Dense, DenseWork, Drawn, Words
 from loupe.training.recipe import Recipe, Stage
 
 WORDED = 100  # times a built-in file of wordings is read for a tokenizer, in lines
 SCANNED = 2000  # records read for the words of dense supervision, groups rendered for a tokenizer
-PASS, MIRROR, CAPTION = range(3)  # streams of randomness behind one seed
+FORMER_TOKENIZER = "former-tokenizer"  # folder of a run
+PASS, MIRROR, CAPTION, CHANCE = range(4)  # streams of randomness behind one seed
 
 
 class Materials:
     """Sources below `roots`, or a written corpus in place of the mixtures of language stages."""
 
-    def __init__(self, roots: Roots, data: str | Path | None, seed: int, folder: Path | None = None):
-        """folder: of the run; a tokenizer of captions is kept there."""
-        self.roots, self.data, self.seed, self.folder = roots, data, seed, folder
+    def __init__(self, roots: Roots, data: str | Path | None, seed: int, folder: Path | None = None,
+                 refined: Path | None = None):
+        """folder: of the run; tokenizers of captions are kept there. refined: where a refiner's findings lie."""
+        self.roots, self.data, self.seed, self.folder, self.refined = roots, data, seed, folder, refined
         self.hashes: dict[str, str] = {}
         self.drops: dict[str, int] = {}
 
     def open(self, stage: Stage, model: VLM):
         """(objective, work, groups) of a stage."""
+        self._find(stage, model)
         if stage.objective == "mqformer":
-            raise ConfigError("this stage cannot be trained by a run yet", got="objective mqformer",
-                              where=f"stage {stage.name}", do="train with loupe.training.aligning.Alignment, or leave "
-                              "the stage out (docs/lyrics.md)")
+            return self._aligning(stage, model)
         if stage.objective == "contrastive":
             records = Captioned(stage.mixture, self.roots, self.seed, self._groups(stage), stage.epochs)
             self.hashes |= records.hashes
@@ -64,18 +70,57 @@ class Materials:
             self.hashes |= records.hashes
             words = Words.of(records.first(SCANNED))
             return Dense(model, words), DenseWork(model.encoder, model.vision.grid, words), records
-        groups = self.language(stage)
+        groups = self.language(stage, self._shown(stage, model))
         work = LanguageWork(model.encoder)
         return Language(model, work.terms), work, groups
 
-    def language(self, stage: Stage):
+    def _find(self, stage: Stage, model: VLM) -> None:
+        """Let the model see what a refiner found, as the stage says."""
+        if model.spec.refiner is None or stage.objective not in ("language", "mqformer"):
+            return
+        how = stage.refined
+        folder, features = self.refined, how.features
+        if features == "filled" and folder is None:
+            folder, features = (self.folder / "refined", features) if self.folder is not None else (None, "live")
+        model.encoder.finder = of_model(model.spec, folder=folder, features=features, spatial=how.spatial,
+                                        seed=self.seed, views=Views(how.views, self.seed, how.smallest),
+                                        trained_with=model.refined_by)
+        model.refined_by = model.encoder.finder.identity
+
+    def _aligning(self, stage: Stage, model: VLM):
+        check_pairing(stage, model)
+        records = PairedRecords(stage.mixture, self.roots, self.seed, self._groups(stage), stage.epochs)
+        records.views = model.encoder.finder.views
+        self.hashes |= records.hashes
+        self.drops |= records.held_out
+        spec = model.bridge.former.spec
+        words = self._former_tokenizer(spec, model.encoder.codec, records)
+        marks = fitting(words, spec.vocabulary, f"stage {stage.name}")
+        return (Aligning(model, marks, stage.align),
+                PairWork(model.encoder, words, marks, spec.positions, stage.align), records)
+
+    def _former_tokenizer(self, spec: MQFormerSpec, codec, records: Captioned):
+        """Of the MQ-Former's texts: the one it names, or one learnt from captions once per run."""
+        kept = None if self.folder is None else self.folder / FORMER_TOKENIZER
+        if kept is not None and kept.is_dir():
+            return load_tokenizer(kept)
+        if spec.tokenizer:
+            return load_tokenizer(spec.tokenizer)
+        texts = (caption for record in records.first(SCANNED) for caption in record.captions)
+        made = learnt(texts, spec.vocabulary, codec.tokens)
+        return made if kept is None else keep(made, kept)
+
+    def language(self, stage: Stage, change=None):
+        if self.data is not None and change is not None:
+            raise ConfigError("written questions cannot be moved with views of their pictures", got="--data",
+                              where=f"stages.{stage.name}.refined.views", do="set it to 1, or train from the sources")
         if self.data is not None:
             from loupe.data.corpus import Corpus
 
             groups = Repeated(Corpus(self.data), self._groups(stage), stage.epochs)
         else:
             groups = open_mixture(stage.mixture, self.roots, self.seed, epochs=stage.epochs,
-                                  groups=self._groups(stage))
+                                  groups=self._groups(stage), change=change)
         self.hashes |= getattr(groups, "hashes", {})
         self.drops |= getattr(groups, "held_out", {})
         return groups
@@ -103,6 +148,13 @@ class Materials:
         texts = (caption for record in records.first(SCANNED) for caption in record.captions)
         made = text_tokenizer(texts, config.text_config.vocab_size, config.text_config.max_position_embeddings)
         return made if kept is None else keep(made, kept)
+
+    def _shown(self, stage: Stage, model: VLM):
+        """(record, turn) -> the record as one of its views shows it; None where there is but one."""
+        if model.spec.refiner is None or stage.refined.views == 1:
+            return None
+        views = model.encoder.finder.views
+        return lambda record, turn: views.show(record, views.drawn(record.image.content_hash, turn, self.seed))
 
     @staticmethod
     def _groups(stage: Stage) -> int | None:
@@ -178,7 +230,7 @@ class Records(Sequence):
         """Some records of the first pass, to learn words from."""
         few = range(min(count, self.per_pass))
         for index in tqdm(few, desc="reading words", unit="picture", delay=2, disable=None, leave=False):
-            yield self[index][0].record
+            yield self._drawn(index).record
 
     def _order(self, turn: int) -> list[tuple[int, int]]:
         if turn not in self._orders:
@@ -204,6 +256,19 @@ class Captioned(Records):
     @cached_property
     def _said(self) -> dict[tuple, tuple[str, ...]]:
         return {}
+
+
+class PairedRecords(Captioned):
+    """A caption, a view and a chance of each record: the views in turn, one a pass."""
+
+    views = Views()
+
+    def __getitem__(self, index: int) -> Paired:
+        drawn, caption = super().__getitem__(index)
+        turn, view = index // self.per_pass, 0
+        if self.views.count > 1:
+            view = self.views.drawn(drawn.record.image.content_hash, turn, self.seed)
+        return Paired(drawn, caption, view, (self.seed, CHANCE, index))
 
 
 def keep(tokenizer, folder: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from loupe import config
 from loupe.data.mixture import Mixture
@@ -11,6 +11,7 @@ from loupe.models.spec import ModelSpec
 from loupe.models.tuner import Tune
 
 OBJECTIVES = ("language", "dense", "contrastive", "refiner", "mqformer")
+OBJECTS = ("each", "together")
 PRECISIONS = ("float32", "bf16", "auto")
 METHODS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
@@ -39,6 +40,30 @@ class Optim:
 
 
 @dataclass(frozen=True)
+class Refined:
+    """What a stage gets of the refiner that model.refiner names."""
+
+    features: str = "filled"  # the run's cache, filled as it goes; "cached": --refined alone; "live": found every time
+    views: int = 1  # seeded ones of each picture: itself and crops, half of them mirrored; 1: no augmentation
+    smallest: float = 0.5  # share of the picture that a crop shows at least
+    spatial: float = 0.0  # share of questions that come with tags and boxes in words
+
+
+@dataclass(frozen=True)
+class Align:
+    """Of an "mqformer" stage, where the paper is silent or gives a rate (docs/lyrics.md)."""
+
+    hard: bool = True  # wrong pairs of ITM are drawn by similarity, as BLIP-2's
+    rate: float = 0.15  # §3.2: of objects hidden
+    least: int = 0  # objects of a picture hidden in any case
+    objects: str = "each"  # every box is an object; "together": all boxes of a tag
+
+    def __post_init__(self):
+        if self.objects not in OBJECTS:
+            raise unknown_name("kind of objects", self.objects, OBJECTS, "align.objects")
+
+
+@dataclass(frozen=True)
 class Stage:
     name: str
     mixture: Mixture
@@ -52,6 +77,8 @@ class Stage:
     # "dense": the tower alone learns each patch's object (training/pretraining.py); "contrastive": with a text side it
     # learns which caption is whose (training/contrastive.py); "mqformer": Lyrics' four (training/aligning.py)
     objective: str = "language"
+    refined: Refined = Refined()
+    align: Align = Align()
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
@@ -81,6 +108,8 @@ class Start:
     patch_attention: float = 1.0  # factor on the tower's query and key matrices
     qk_gain: float | None = None  # query and key norms of the language model: attention is sharp from the first step
     embedding: float | None = None  # root mean square of embedding rows; location tokens and image tokens follow
+    # of the MQ-Former: a run or model of ours (its projection too), or BLIP-2's first stage (importers/blip2.py)
+    mqformer: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +145,14 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names):
             raise ConfigError("stages need different names", got=names, where=f"recipe {self.name}")
+
+    def only(self, *names: str) -> Recipe:
+        """A copy with these stages alone, in the recipe's order."""
+        known = [stage.name for stage in self.stages]
+        for name in names:
+            if name not in known:
+                raise unknown_name("stage", name, known, f"recipe {self.name}")
+        return replace(self, stages=tuple(stage for stage in self.stages if stage.name in names))
 
     def change(self, *overrides: str) -> Recipe:
         """A copy with `path=value` applied in order: recipe.change("stages.tune.optim.lr=2e-4", "seed=3")."""

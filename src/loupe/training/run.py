@@ -54,6 +54,7 @@ class Habits:
     save_steps: int | None = None
     keep: int = 2  # checkpoints beside the ends of stages
     log_every: int = 10
+    refined: str | Path | None = None  # what a refiner found: of `loupe refine`, or shared by runs; None: in the run
 
 
 def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str | Path] | None = None,
@@ -70,7 +71,8 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
         claim(folder, recipe)
     if all((folder / name).is_dir() for name in outputs(recipe)):
         return Run(folder)
-    trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed, folder), accelerator, how)
+    trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed, folder, how.refined and Path(how.refined)),
+                      accelerator, how)
     trainer.run()
     accelerator.end_training()
     return Run(folder)

@@ -2,33 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from loupe import config, shipped
-from loupe.errors import ConfigError
+from loupe.errors import CheckpointError, ConfigError
+from loupe.importers import blip2
 from loupe.models import checkpoint
 from loupe.models.assembly import build, with_bases
 from loupe.models.bridge import place_code
 from loupe.models.encoding import Encoder
+from loupe.models.mqformer import Querying
 from loupe.models.recoding import recoded
 from loupe.models.spec import ModelSpec
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
-from loupe.training.materials import Materials, tokenizer_for
+from loupe.training.folder import write
+from loupe.training.materials import FORMER_TOKENIZER, Materials, tokenizer_for
 from loupe.training.recipe import Recipe, Start
 
 
 def first(recipe: Recipe, materials: Materials, folder: Path, device) -> VLM:
     """The model a run of this recipe begins with; a tokenizer that has to be learnt is kept in the run's folder."""
     if recipe.weights:
-        return trained(recipe).to(device)
-    model = build(recipe.model, device, recipe.seed, tokenizer_for(recipe, materials, folder))
-    begin(model, recipe)
+        model = trained(recipe).to(device)
+    else:
+        model = build(recipe.model, device, recipe.seed, tokenizer_for(recipe, materials, folder))
+        begin(model, recipe)
+    if recipe.start is not None and recipe.start.mqformer:
+        started = former(model, recipe.start.mqformer, folder)
+        write(folder / "mqformer-start.json", asdict(started))
     return model
+
+
+def former(model: VLM, name: str, folder: Path) -> blip2.Taken:
+    """Fill the model's MQ-Former from a run or model of ours, its projection and the tokenizer of its texts included,
+    or from BLIP-2's first stage."""
+    if not isinstance(model.bridge, Querying):
+        raise ConfigError("this model has no MQ-Former to begin", got=f"bridge {model.spec.bridge.kind}",
+                          where="start.mqformer")
+    place = Path(name).expanduser()
+    ours = next((at for at in (place / "model", place) if (at / checkpoint.MANIFEST).is_file()
+                 and (at / checkpoint.WEIGHTS).is_file()), None)
+    if ours is None and (place / "recipe.json").is_file():
+        raise CheckpointError("this run is not finished", where=place, expected="the folder model/ in it",
+                              do="run the same `loupe train` again to go on with it")
+    if ours is None:
+        return blip2.start(model.bridge.former, place)
+    taken = _bridge(model.bridge, ours)
+    words = place / FORMER_TOKENIZER
+    if words.is_dir() and not (folder / FORMER_TOKENIZER).exists():
+        shutil.copytree(words, folder / FORMER_TOKENIZER)
+    return taken
+
+
+@torch.no_grad()
+def _bridge(bridge: Querying, folder: Path) -> blip2.Taken:
+    weights = load_file(str(folder / checkpoint.WEIGHTS))
+    stored = {name.removeprefix("bridge."): t for name, t in weights.items() if name.startswith("bridge.")}
+    own = bridge.state_dict()
+    wrong = [f"{name} {tuple(stored[name].shape) if name in stored else 'missing'}" for name in own
+             if name not in stored or stored[name].shape != own[name].shape]
+    if wrong:
+        raise CheckpointError("this MQ-Former is of another shape than the recipe's", got="; ".join(wrong[:3]),
+                              where=folder, do="change model.bridge.mqformer to what was trained")
+    bridge.load_state_dict({name: stored[name] for name in own})
+    return blip2.Taken(sum(t.numel() for t in own.values()), (), tuple(sorted(set(stored) - set(own))))
 
 
 def trained(recipe: Recipe) -> VLM:
