@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from loupe.cli.conversation import ENDS, Conversation, History, history_file
+from loupe.cli.seeing import add_seeing, seeing
 from loupe.cli.typed import parts_of, spelled
 from loupe.errors import ConfigError, LoupeError
 from loupe.shipped import MINI
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(default: ~/.local/state/loupe/chat; /dev/null keeps none)")
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer (default: 128; endpoints: 512)")
+    add_seeing(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (default: float32)")
 
@@ -56,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
 
     if named(args.model).kind == "baseline":
         raise ConfigError("a baseline cannot talk", got=args.model, expected="a checkpoint or run folder")
-    model = load(args.model, device=args.device, dtype=args.dtype, answer=args.max_tokens, constrain=args.constrain)
+    model = load(args.model, device=args.device, dtype=args.dtype, answer=args.max_tokens, constrain=args.constrain,
+                 **seeing(args))
     talk = Conversation(model, model.look(args.image), args.out, args.draw)
     try:
         if args.say:

@@ -9,6 +9,7 @@ from pathlib import Path
 from loupe.cli.found_boxes import REFINER, found_boxes
 from loupe.cli.roots import add_root, roots_of
 from loupe.cli.scoring import add_scoring, judged, scoring_of
+from loupe.cli.seeing import add_seeing, seeing
 from loupe.errors import ConfigError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.chatspot import JITTERED
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "always the same (default: all; of a suite's benchmarks 300 each)")
     parser.add_argument("--blind", action="store_true", help="also ask the model without showing it the pictures "
                         "(mini-* always do)")
+    parser.add_argument("--without", metavar="MODULE[,MODULE]", help="show these modules a blank picture: tower, or "
+                        "refiner, detector, segmenter of a model that has them (answers in OUT/without-MODULE)")
     parser.add_argument("--curve", action="store_true", help="measure every checkpoint of the run MODEL, and draw the "
                         "scores against the pictures it has seen")
     parser.add_argument("--boxes", metavar="FILE", help="found boxes in COCO's layout of results, or refiner[:FOLDER] "
@@ -52,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "draw what that costs")
     parser.add_argument("--jitter-seeds", type=int, default=5, metavar="N", help="draws of each amount (5)")
     add_scoring(parser)
+    add_seeing(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (default: 64)")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer (default: 128)")
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
@@ -80,6 +84,7 @@ def run(args: argparse.Namespace) -> None:
     if args.limit is None and suite:
         args.limit = LIMIT
     roots, out = roots_of(args.root), args.out or _place(args.model)
+    out = out / f"without-{args.without.replace(',', '-')}" if args.without else out
     scoring = scoring_of(args)
     if args.jitter is not None:
         from loupe.cli.jitter import jitter
@@ -118,10 +123,11 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
 
 
 def _model(args: argparse.Namespace):
-    from loupe.predictors import load
+    from loupe.predictors import load, without
 
-    return load(args.model, device=args.device, dtype=args.dtype, rows=args.batch, answer=args.max_tokens,
-                constrain=args.constrain)
+    made = load(args.model, device=args.device, dtype=args.dtype, rows=args.batch, answer=args.max_tokens,
+                constrain=args.constrain, **seeing(args))
+    return without(made, *args.without.split(",")) if args.without else made
 
 
 def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, shelf: Shelf,

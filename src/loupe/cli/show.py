@@ -85,6 +85,7 @@ def model_rows(recipe) -> list[list[str]]:
             ["vision", f"{backbone(m.vision)}, layer {m.vision.layer}, {m.vision.size} px, {m.vision.frame}"],
             ["bridge", bridge],
             ["language", f"{backbone(m.language)}, up to {m.language.max_length:,} tokens"],
+            *([["refiner", m.refiner.name]] if m.refiner else []),
             ["codec", m.codec], ["dialogue", m.dialogue], ["seed", str(recipe.seed)]]
 
 
@@ -112,7 +113,11 @@ def stage_rows(recipe) -> list[list[str]]:
             row("weight decay", lambda s: f"{s.optim.weight_decay:g}"),
             row("warm-up", lambda s: warmup(s.optim.warmup)), row("schedule", lambda s: s.optim.schedule),
             row("clip", lambda s: s.optim.clip), row("precision", lambda s: s.precision),
-            row("curriculum", lambda s: curriculum(s.mixture.curriculum))]
+            row("curriculum", lambda s: curriculum(s.mixture.curriculum)),
+            *([row("refiner's features", lambda s: s.refined.features),
+               row("views of a picture", lambda s: s.refined.views),
+               row("with spatial text", lambda s: f"{s.refined.spatial:.0%} of the questions")]
+              if recipe.model.refiner else [])]
 
 
 def tuner(value) -> str:
