@@ -14,7 +14,7 @@ from loupe.dialogue import dialogue
 from loupe.image import Image
 from loupe.models.assembly import build
 from loupe.models.tokenizer import train_tokenizer
-from loupe.models.tuner import Full, Tune, apply
+from loupe.models.tuner import Frozen, Full, Tune, apply
 from loupe.regions import Box, iou
 from loupe.sample import Sample, assistant, user
 from loupe.training.loop import Job, TrainingError, fit
@@ -136,3 +136,14 @@ def test_pictures_that_do_not_decode_are_counted(model):
     torn = Image(data=data[0][0].images[0].bytes()[:200])
     work = LanguageWork(model.encoder)([[replace(s, images=(torn,)) for s in data[0]], data[1]])
     assert work.pairs == 2 and work.drops["picture does not decode"] == 2
+
+
+def test_words_alone_change_nothing_where_only_what_sees_is_trained(model):
+    """A picture's micro-batch beside one without: the update is the picture's alone, and words alone are no error."""
+    apply(model, Tune(vision=Frozen(), bridge=Full(), language=Frozen(), tokens="frozen"))
+    words = [[Sample((), (user("Where is the cup?"), assistant("so")), "stated", "words")]]
+    before = model.bridge.project.weight.detach().clone()
+    trained(model, words, 1, optim=Optim(3e-3, weight_decay=0.0))
+    assert torch.equal(model.bridge.project.weight, before)
+    trained(model, [*groups(1, 1), *words], 1, accumulation=2, optim=Optim(3e-3, weight_decay=0.0))
+    assert not torch.equal(model.bridge.project.weight, before)

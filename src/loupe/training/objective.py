@@ -71,7 +71,10 @@ class Language(nn.Module):
         """(summed loss, [K] summed loss of each term without gradient)."""
         losses = self.model.losses(tokens.batch)  # [A]
         terms = losses.new_zeros(len(self.terms)).index_add_(0, tokens.term, losses.detach())
-        return losses.sum(), terms
+        total = losses.sum()
+        if torch.is_grad_enabled() and not total.requires_grad:  # words alone, and only what sees is trained
+            total = total + sum(p.sum() for p in self.model.parameters() if p.requires_grad) * 0.0
+        return total, terms
 
 
 @dataclass(frozen=True)
