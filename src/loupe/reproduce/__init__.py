@@ -7,7 +7,11 @@ from importlib import import_module
 from loupe.errors import unknown_name
 from loupe.reproduce.experiment import Bootstrap, Claim, Column, Experiment, Pairs, Row, Table, World
 
-EXPERIMENTS = {"pink": "loupe.reproduce.pink:PINK"}
+EXPERIMENTS = {
+    "pink": "loupe.reproduce.pink:PINK",
+    "chatspot": "loupe.reproduce.chatspot:CHATSPOT",
+    "pae": "loupe.reproduce.pae:PAE",
+}
 
 
 def experiment(name: str) -> Experiment:

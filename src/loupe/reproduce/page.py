@@ -217,7 +217,7 @@ def _claims(results: Results, table: Table) -> str:
 def _compared(e: Experiment, claim: Claim) -> str:
     above, below, column = _said(e, claim.above), _said(e, claim.below), e.column(claim.column).says
     if not claim.against:
-        return f"{above} above {below} in {column}"
+        return f"{above} {'below' if e.column(claim.column).lower else 'above'} {below} in {column}"
     other = e.column(claim.against).says
     one, two = (column, f"{other} of {above}") if above == below else (f"{above} in {column}", f"{below} in {other}")
     return f"{one} not {number(claim.slack, True)} points below {two}" if claim.slack else f"{one} above {two}"
