@@ -3,7 +3,9 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
+from loupe.errors import ConfigError
 from loupe.sample import Regions
 from loupe.tasks import task
 from tests.handmade import kitchen
@@ -46,3 +48,15 @@ def test_too_few_options_are_not_asked():
     assert not asked("choice", few, kinds=["name", "colour", "relation"])
     assert {s.extra["kind"] for s in asked("choice", few).values()} == {"number"}
     assert task("choice", kinds=("number",))(kitchen(exhaustive=False), np.random.default_rng(0)) is None
+
+
+def test_options_in_brackets(pictures):
+    """Lyrics, Appendix A: (a) blue (b) yellow."""
+    plain, marked = task("choice", each=1), task("choice", each=1, marks="(a)")
+    for record in pictures[:20]:
+        for one, other in zip(plain.every(record), marked.every(record)):
+            assert other.extra["truth"] == f"({one.extra['truth'].lower()})" and one.id == other.id
+            shown = " ".join(f"({letter}) {o}" for letter, o in zip("abcd", one.extra["options"]))
+            assert shown in "".join(p for p in other.turns[0].parts if isinstance(p, str))
+    with pytest.raises(ConfigError, match="way to mark options"):
+        task("multiple-choice", marks="1.")

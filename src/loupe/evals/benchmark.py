@@ -17,6 +17,7 @@ from loupe.evals.chatspot import CHATSPOT
 from loupe.evals.jitter import jittered, noisy
 from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
+from loupe.evals.shots import shown
 from loupe.evals.spec import Benchmark
 from loupe.plain import Roots
 from loupe.readers import reader
@@ -188,6 +189,8 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
     found = read_boxes(boxes or folder / f"boxes_{what.split}.json") if what.boxes == "found" else None
     samples = tuple(ask(what, records, found))
     _unique(samples, folder)
+    if what.shots:
+        samples = shown(what, samples, reader(what.reader)(folder, what.fit or what.split, **what.options))
     expected, source = _expected(what, roots, folder, count)
     if expected is not None and len(samples) != expected:
         raise CountError(f"{what.name} has another number of questions", got=len(samples),

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 # said only where they are set
 LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "boxed", "answer", "boxes",
-         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring")
+         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring", "shots", "shots_seed")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Benchmark:
     boxes: every "given" (annotated) or "found" (by a detector) box is asked about, as a `region`: "box" or "point".
     pictures: so many, in a fixed random order. circular: every rotation of the options is asked (CircularEval).
     jitter: share of a box by which a sloppy hand moves its edges, drawn by jitter_seed. scoring: options of the metric.
+    shots: solved examples before each question, from the split `fit`, drawn by shots_seed (evals/shots.py).
     """
 
     name: str
@@ -53,6 +54,8 @@ class Benchmark:
     jitter: float = 0.0
     jitter_seed: int = 0
     scoring: dict = field(default_factory=dict)
+    shots: int = 0
+    shots_seed: int = 0
 
     def spec(self) -> dict:
         """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""

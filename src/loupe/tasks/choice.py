@@ -18,6 +18,7 @@ from loupe.tasks.view import SIDES, View, view
 
 KINDS = ("name", "colour", "number", "relation")
 LETTERS = "ABCDEFGH"
+MARKS = ("A", "(a)")  # how options are told apart: "A red, B blue"; "(a) red (b) blue" (Lyrics, Appendix A)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,11 @@ class Choice(DrawnTask):
                     "relation": ("subject", "object", "options")}
     KINDS = KINDS
     kinds: tuple[str, ...] = KINDS
+    marks: str = "A"  # of MARKS
 
     def __post_init__(self):
         check_some("kind of choice", self.kinds, KINDS)
+        check_some("way to mark options", (self.marks,), MARKS)
 
     def draw(self, record: Record, rng: np.random.Generator, kind: str):
         known = view(record)
@@ -70,15 +73,21 @@ class Choice(DrawnTask):
         options = shuffled(wrong, rng)[:count - 1]
         at = int(rng.integers(count))
         options.insert(at, right)
-        shown = lettered(options)
+        shown, letter = lettered(options, self.marks), marked(at, self.marks)
         extra = {"kind": kind, "options": tuple(options), "right": right}
-        return Case(f"{kind}:{key}:{'|'.join(options)}", {**fields, "options": shown}, (LETTERS[at],), LETTERS[at],
+        return Case(f"{kind}:{key}:{'|'.join(options)}", {**fields, "options": shown}, (letter,), letter,
                     kind, extra)
 
 
-def lettered(options: Sequence[str]) -> str:
+def lettered(options: Sequence[str], marks: str = "A") -> str:
     """How options stand in a question: "A red, B blue"."""
-    return ", ".join(f"{letter} {option}" for letter, option in zip(LETTERS, options))
+    between = ", " if marks == "A" else " "
+    return between.join(f"{marked(k, marks)} {option}" for k, option in enumerate(options[:len(LETTERS)]))
+
+
+def marked(k: int, marks: str = "A") -> str:
+    """The mark of option k: "A", or "(a)"."""
+    return LETTERS[k] if marks == "A" else f"({LETTERS[k].lower()})"
 
 
 def other_names(known: View, o: Object) -> list[str]:

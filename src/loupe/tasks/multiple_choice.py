@@ -1,4 +1,4 @@
-"""Annotated questions with answers to choose from (MMBench)."""
+"""Annotated questions with answers to choose from (MMBench, ScienceQA, AI2D)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from loupe.record import Record
 from loupe.tasks.base import Case, Task
-from loupe.tasks.choice import LETTERS, lettered
+from loupe.tasks.choice import LETTERS, MARKS, lettered, marked
+from loupe.tasks.drawn import check_some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,10 @@ class MultipleChoice(Task):
     name = "multiple-choice"
     needs = frozenset({"questions"})
     placeholders = {"": ("question", "options")}
+    marks: str = "A"  # of MARKS
+
+    def __post_init__(self):
+        check_some("way to mark options", (self.marks,), MARKS)
 
     def cases(self, record: Record):
         for k, q in enumerate(record.questions):
@@ -23,5 +28,6 @@ class MultipleChoice(Task):
             if right is None or len(q.options) > len(LETTERS) or not q.text.strip():
                 continue
             extra = {"options": q.options, "right": q.options[right], **({"topic": q.topics[0]} if q.topics else {})}
-            fields = {"question": q.text.strip(), "options": lettered(q.options)}
-            yield Case(q.id or str(k), fields, (LETTERS[right],), LETTERS[right], extra=extra)
+            fields = {"question": q.text.strip(), "options": lettered(q.options, self.marks)}
+            letter = marked(right, self.marks)
+            yield Case(q.id or str(k), fields, (letter,), letter, extra=extra)
