@@ -80,6 +80,7 @@ MINI = WorldSpec(
 WORLDS: dict[str, WorldSpec] = {world.name: world for world in (
     WIDE,
     MINI,
+    replace(MINI, name="few", objects=(2, 4)),
     replace(MINI, name="mini-128", size=128),
     replace(MINI, name="shifted", objects=(5, 11), grounds=GROUNDS[4:], barred=(), favoured=UNSEEN, favour=0.4),
     replace(MINI, name="unread", words=("ART", "BANK", "TOP", "MILK"), word_share=0.7),  # words never trained on
