@@ -126,6 +126,8 @@ def test_words():
     ('{"dialogues": [[{"user": 3, "assistant": "b"}]]}', "stop", "another shape"),
     ('{"dialogues": [{"user": "a"}]}', "stop", "another shape"), ('{"dialogues": "a"}', "stop", "another shape"),
     ('{"a": "\\"}', "stop", "cut short"),
+    ('{"dialogues": [[{"user": "a\\ud800", "assistant": "b"}]]}', "stop", "another shape"),
+    ('{"dialogues": ' + "[" * 100_000 + "]" * 100_000 + "}", "stop", "not JSON"),
 ])
 def test_replies_that_cannot_be_read(text, finish, reason):
     with pytest.raises(Unreadable, match=reason):

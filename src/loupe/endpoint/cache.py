@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from loupe.endpoint.reply import Reply
@@ -27,8 +28,13 @@ class Cache:
                             do="delete the file, or give another --cache") from None
 
     def get(self, key: str) -> Reply | None:
-        row = self._rows.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        return None if row is None else Reply(**json.loads(row[0]), cached=True)
+        """None, too, of a reply that cannot be read: it is asked for again."""
+        try:
+            row = self._rows.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise FileError("the cache of replies is damaged", got=error, where=self.path,
+                            do="delete the file, or give another --cache") from None
+        return None if row is None else _reply(row[0])
 
     def put(self, key: str, reply: Reply) -> None:
         try:
@@ -43,3 +49,13 @@ class Cache:
 
     def close(self) -> None:
         self._rows.close()
+
+
+def _reply(text: str) -> Reply | None:
+    try:
+        reply = Reply(**json.loads(text), cached=True)
+        whole = isinstance(reply.text, str) and isinstance(reply.finish, str) and all(
+            type(n) is int for n in (reply.prompt_tokens, reply.answer_tokens))
+        return replace(reply, logs=tuple((str(token), float(log)) for token, log in reply.logs)) if whole else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None

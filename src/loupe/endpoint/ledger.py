@@ -100,7 +100,10 @@ class Ledger:
         for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 data = json.loads(line)
-                self._add(int(data["prompt"]), int(data["answer"]), bool(data["counted"]))
-            except (ValueError, KeyError, TypeError) as error:
+                prompt, answer = int(data["prompt"]), int(data["answer"])
+                if min(prompt, answer) < 0:
+                    raise ValueError("tokens below 0")
+                self._add(prompt, answer, bool(data["counted"]))
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 raise FileError("a line of the ledger cannot be read", got=error, where=f"{self.path}:{number}",
                                 do="delete that line; what it cost is then not counted") from None

@@ -74,7 +74,7 @@ def read_boxes(path: str | Path) -> Found:
     except OSError as error:
         raise FileError("cannot read found boxes", got=error.strerror, where=path,
                         do="give a detector's results as --boxes FILE, or --boxes refiner") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError("found boxes are not JSON", got=error, where=path) from None
     found: Found = {}
     for number, entry in enumerate(data if isinstance(data, list) else [None]):

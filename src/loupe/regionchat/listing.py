@@ -98,17 +98,24 @@ def listed(record: Record, most: int = 15, phrases: int = 3) -> Listing:
 def from_plain(data: Mapping, where: object) -> Listing:
     """A listing as a seed file says it; boxes in thousandths of the picture."""
     try:
-        entries = tuple(Entry(e["handle"], Box(*map(float, e["box"])), e.get("name", ""), tuple(e.get("looks", ())),
-                              tuple(e.get("phrases", ())), tuple(e.get("says", ()))) for e in data["regions"])
-        relations = tuple((a, b, c) for a, b, c in data.get("relations", ()))
-        counts = tuple((str(name), int(number)) for name, number in dict(data.get("counts", {})).items())
+        entries = tuple(Entry(_words([e["handle"]])[0], Box(*map(float, e["box"])), _words([e.get("name", "")])[0],
+                              *(_words(e.get(kind, [])) for kind in ("looks", "phrases", "says")))
+                        for e in data["regions"])
+        relations = tuple((a, b, c) for a, b, c in map(_words, data.get("relations", [])))
+        counts = tuple((name, int(number)) for name, number in dict(data.get("counts", {})).items())
         names = frozenset(e.name.lower() for e in entries if e.name)
-        return Listing(THOUSAND, THOUSAND, tuple(data.get("captions", ())), entries, relations,
-                       frozenset(data.get("absent", ())), counts, names)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Listing(THOUSAND, THOUSAND, _words(data.get("captions", [])), entries, relations,
+                       frozenset(_words(data.get("absent", []))), counts, names)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError("a seed's picture cannot be read", got=repr(error), where=where,
                         expected='{"captions": [...], "regions": [{"handle": "<r1>", "name": ..., "box": [x1, y1, x2, '
                         'y2]}], "relations": [["<r1>", "on", "<r2>"]]}') from None
+
+
+def _words(value) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise TypeError(f"{str(value)[:40]!r} where a list of words belongs")
+    return tuple(value)
 
 
 def _things(record: Record) -> tuple[list[Object], dict[str, str]]:

@@ -30,13 +30,25 @@ def to_line(index: int, id: str, outcome: Outcome) -> str:
 
 def from_line(line: bytes, where: str) -> tuple[int, str, Outcome]:
     try:
-        data = json.loads(line)
-        talks = [Talk(tuple((q, a) for q, a in turns)) for turns in data.get("dialogues", ())]
-        failed = [(reason, what, int(attempt)) for reason, what, attempt in data.get("failed", ())]
-        return data["index"], data["record"], Outcome(talks, failed, data.get("lost", 0), data.get("skipped", ""))
-    except (ValueError, KeyError, TypeError) as error:
+        data = {"dialogues": [], "failed": [], "lost": 0, "skipped": "", **json.loads(line)}
+        talks = [Talk(tuple((_as(str, q), _as(str, a)) for q, a in turns)) for turns in _as(list, data["dialogues"])]
+        failed = [(_as(str, reason), _as(str, what), (1, 2)[_as(int, attempt) - 1])
+                  for reason, what, attempt in _as(list, data["failed"])]
+        outcome = Outcome(talks, failed, _as(int, data["lost"]), _as(str, data["skipped"]))
+        if not (talks or failed or outcome.lost or outcome.skipped):
+            raise ValueError("nothing came of it")
+        return _as(int, data["index"]), _as(str, data["record"]), outcome
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise FileError("a line of the outcomes cannot be read", got=error, where=where,
                         do="delete that line; its picture is asked about again") from None
+
+
+def _as(kind: type, value):
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:40]!r} where {kind.__name__} belongs")
+    if kind is str:
+        value.encode()  # a ValueError of half a letter
+    return value
 
 
 class Outcomes:

@@ -215,8 +215,8 @@ def claim(out: Path, plan: dict) -> None:
     path = out / "plan.json"
     if path.is_file():
         try:
-            old = json.loads(path.read_text("utf-8"))
-        except ValueError:
+            old = dict(json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError, RecursionError):
             raise FileError("the plan cannot be read", where=path,
                             do="delete the folder, or give another --out") from None
         changed = [name for name in {**old, **plan} if old.get(name) != plan.get(name)]

@@ -72,7 +72,7 @@ def _seed(path: Path) -> Seed:
         data = json.loads(_text(path))
         picture = data["picture"]
         talk = Talk(tuple((str(turn["user"]), str(turn["assistant"])) for turn in data["dialogue"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError("a seed example cannot be read", got=repr(error), where=path,
                         expected='{"picture": {...}, "dialogue": [{"user": ..., "assistant": ...}]}') from None
     listing = from_plain(picture, path)

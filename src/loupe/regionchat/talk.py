@@ -38,12 +38,12 @@ def parse(text: str, finish: str = "stop") -> list[Talk]:
         raise Unreadable("not JSON")
     try:
         data = json.loads(text[begin:end + 1])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("cut short" if finish == "length" or _open(text[begin:]) else "not JSON") from None
     try:
         talks = [Talk(tuple((_words(turn["user"]), _words(turn["assistant"])) for turn in dialogue))
                  for dialogue in data["dialogues"]]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, UnicodeEncodeError):
         raise Unreadable("another shape") from None
     if not talks:
         raise Unreadable("another shape")
@@ -58,6 +58,7 @@ def written(talk: Talk) -> str:
 def _words(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("a turn is no text")
+    value.encode()  # an error of half a letter: it can be kept nowhere
     return " ".join(value.split())
 
 
