@@ -63,6 +63,9 @@ def made(experiment: Experiment, of: Cell) -> str:
         "worlds": _worlds(experiment),
         "needs": [made(experiment, need) for need in needs(experiment, of)],
     }
+    asked_so = {name: value for name, value in (("without", list(row.without)), ("told", row.told)) if value}
+    if asked_so:
+        facts["asked so"] = asked_so
     recorded = experiment.recorded(row)
     if recorded:
         facts["recordings"] = [asdict(recording) for recording in recorded]

@@ -98,7 +98,9 @@ class Row:
 
     begins: the row whose model of the same seed this one begins as. again: nothing is trained, that model is asked
     what it was not asked yet, in a cell of its own. blind: nothing is trained, that model is asked
-    without being shown the pictures. A row that stands in no table is measured in no column.
+    without being shown the pictures. without: the same, where these modules alone are shown blank pictures
+    (predictors.without). told: asked with what its refiner found in words, too. A row that stands in no table is
+    measured in no column.
     """
 
     name: str
@@ -110,6 +112,8 @@ class Row:
     blind: bool = False
     again: bool = False
     shared: bool = False  # made ready for other rows; its steps are not compared with theirs
+    without: tuple[str, ...] = ()
+    told: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -117,7 +121,7 @@ class Row:
 
     @property
     def trains(self) -> bool:
-        return not (self.blind or self.again) and self.writes is None
+        return not (self.blind or self.again or self.without) and self.writes is None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from loupe.reproduce.experiment import Column
 MEASUREMENTS = {  # Column.measured -> "module:function" of (Asking, Column, name of its files) that gives Measured
     "": "loupe.reproduce.measuring:figure",
     "jitter": "loupe.reproduce.sloppy:jitter",
+    "shots": "loupe.reproduce.shots:shots",
     "reward": "loupe.reproduce.playing:reward",
 }
 

@@ -49,6 +49,11 @@ class Places:
             return self.of(experiment, cell) / "run" / "model"
         return self.model(experiment, Cell(row.begins, cell.seed))
 
+    @property
+    def refined(self) -> Path:
+        """What a refiner found, shared by all cells."""
+        return self.work / "refined"
+
     def product(self, experiment: Experiment, cell: Cell) -> Path:
         """What other cells take up."""
         return (self.of(experiment, cell) / "pairs" / "manifest.json" if experiment.row(cell.row).writes
@@ -95,7 +100,8 @@ def _train(experiment: Experiment, cell: Cell, places: Places) -> dict:
         recipe = recipe.change(f"weights={places.model(experiment, Cell(row.begins, cell.seed)).resolve()}")
     if row.reads:
         recipe, facts["pairs"] = _reading(experiment, cell, row.reads, recipe, places, where)
-    done = train(recipe, places.of(experiment, cell) / "run", where, device="cpu", workers=0, save_minutes=0.5, keep=1)
+    done = train(recipe, places.of(experiment, cell) / "run", where, device="cpu", workers=0, save_minutes=0.5, keep=1,
+                 refined=places.refined if recipe.model.refiner else None)
     stages = {name: {key: line[key] for key in ("step", "images", "pairs", "answer_tokens", "loss")} | {
         "losses": {task: round(value, 4) for task, value in line.get("losses", {}).items()}}
         for name, line in done.report()["stages"].items()}
@@ -163,13 +169,17 @@ def _write_pairs(experiment: Experiment, cell: Cell, places: Places) -> dict:
 def _model(experiment: Experiment, cell: Cell, places: Places):
     import torch
 
-    from loupe.predictors import Blind
+    from loupe.predictors import Blind, without
     from loupe.predictors.checkpoint import Model
 
     torch.set_num_threads(1)
-    model = Model.load(places.model(experiment, cell), device="cpu")
+    row = experiment.row(cell.row)
+    more = {"refined": places.refined, "spatial": row.told} if experiment.recipe_of(row, 0).model.refiner else {}
+    model = Model.load(places.model(experiment, cell), device="cpu", **more)
     model.name = cell.name
-    return Blind(model) if experiment.row(cell.row).blind else model
+    if row.without:
+        return without(model, *row.without)
+    return Blind(model) if row.blind else model
 
 
 def _measure(experiment: Experiment, cell: Cell, places: Places, new: log.Log) -> None:
