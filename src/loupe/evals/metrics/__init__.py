@@ -19,6 +19,7 @@ METRICS = {
     "descriptions": "loupe.evals.metrics.looks:described",
     "relations": "loupe.evals.metrics.looks:predicates",
     "captions": "loupe.evals.metrics.looks:captions",
+    "cider": "loupe.evals.metrics.cider:score",
     "classes": "loupe.evals.metrics.classes:score",
     "contains": "loupe.evals.metrics.contains:score",
     "yes-no": "loupe.evals.metrics.yes_no:score",
