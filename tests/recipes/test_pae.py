@@ -129,3 +129,18 @@ def test_miniatures_train(name, data, carried, tmp_path):
     drawn = open_mixture(mixture, roots, 0, groups=40)
     tasks = [drawn[k][0].task for k in range(40)]
     assert 0 < tasks.count("reconstruction") < 25
+
+
+def test_the_miniature_from_the_command_line(data, carried, tmp_path, capsys):
+    """Trained, asked for pixels and masks, and probed by the commands the page tells."""
+    few = [f"stages.{stage}.{name}" for stage in ("familiar", "adapt", "balance") for name in ("steps=1", "batch=8")]
+    run = tmp_path / "run"
+    assert cli.main(["train", "pae-mini", *few, "--root", str(data), "--out", str(run), "--device", "cpu"]) == 0
+    assert cli.main(["evaluate", str(run), "mini-pixels", "--root", str(data), "--limit", "1", "--device", "cpu",
+                     "--out", str(tmp_path / "measured")]) == 0
+    said = capsys.readouterr().out
+    assert "error, L2" in said and "16 x 16 blur" in said
+    picture = str(next((data / "records").rglob("*.png")))
+    assert cli.main(["segment", str(run), picture, "circle", "--grid", "4", "--out", str(tmp_path / "masks")]) == 0
+    assert cli.main(["probe", str(run), picture, "--size", "4", "--out", str(tmp_path / "probed")]) == 0
+    assert (tmp_path / "probed" / "report.html").is_file() and list((tmp_path / "masks").glob("*.png"))

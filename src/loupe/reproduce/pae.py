@@ -20,7 +20,7 @@ from loupe.reproduce.experiment import Claim, Column, Experiment, Play, Recordin
 from loupe.reproduce.pink import printed
 from loupe.training.recipe import Optim, Recipe, Stage
 
-STEPS, FIRST, LAST, FINE = 300, 300, 140, 220  # of the first two stages, of what comes before, of the third, of masks
+STEPS, FIRST, LAST, FINE = 260, 280, 120, 200  # of the first two stages, of what comes before, of the third, of masks
 INSTRUCTIONS = (("grounding", 2.5), ("region", 1.5), ("question", 1.0))  # stand for MiniGPT-v2's tasks (Table 1)
 OPTIONS = {"grounding": {"phrases": "refers"}, "region": {"unsaid": UNSAID}}
 HALF, FEWER = 5.0, 5 / 3  # weight of pixel questions beside 5.0: half of all, and a quarter (§3.2: "reduce")
