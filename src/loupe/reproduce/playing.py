@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from loupe.errors import ConfigError
 from loupe.evals.runner import identity
 from loupe.games.arcade import Arcade, check
@@ -60,8 +62,6 @@ def beside(column: Column) -> dict[str, dict[str, float]]:
 
 def record(recording: Recording, data: Path) -> None:
     """The scripted expert's games; those that are there are not played again."""
-    from tqdm import tqdm
-
     chosen, root = game(recording.game), data / recording.folder
     expert = scripted(chosen)
     left = [seed for seed in range(recording.games)
@@ -81,10 +81,15 @@ def _played(player: Player, chosen: Game, column: Column, out: Path | None, name
     """Episodes are kept below `out` one by one; without it nowhere."""
     play = column.benchmark
     seeds = tuple(range(play.seed, play.seed + column.limit))
-    if out is None:
-        episodes = {e.seed: e for e in rollout(player, seeds, lambda: Arcade(chosen), most=play.steps)}
-        return Result(player.name, tuple(episodes[seed] for seed in seeds))
-    return played(player, chosen, out / name, Settings(seeds, play.steps, together=len(seeds), animated=1))
+    with tqdm(total=len(seeds), desc=f"{chosen.name}: {player.name}", unit="game", disable=None) as bar:
+        if out is not None:
+            return played(player, chosen, out / name, Settings(seeds, play.steps, together=len(seeds)),
+                          over=lambda episode: bar.update(), tick=bar.refresh)
+        episodes = {}
+        for episode in rollout(player, seeds, lambda: Arcade(chosen), most=play.steps, tick=bar.refresh):
+            episodes[episode.seed] = episode
+            bar.update()
+    return Result(player.name, tuple(episodes[seed] for seed in seeds))
 
 
 def _questions(column: Column) -> str:
