@@ -112,7 +112,7 @@ def test_a_real_cell_begins_with_another_and_is_measured(tiny):
 
 
 def test_pairs_are_written_and_read(tiny):
-    """A quarter of the pictures drawn are the pairs': w n / (w n + 1.29 x 10); without a pair there is no source."""
+    """A quarter of the pictures drawn are the pairs': w n / (w n + 1.27 x 10); without a pair there is no source."""
     short, places = tiny
     done = run(short, Cell("pairs", 0), places)
     assert done.facts["described"] > 0 and not done.columns
@@ -124,7 +124,7 @@ def test_pairs_are_written_and_read(tiny):
         if named:
             assert len(reader("records")(where["pairs"], "train")) == said["pictures"]
             drawn = named[0].weight * said["pictures"]
-            assert drawn / (drawn + 1.29 * 10) == pytest.approx(0.25)
+            assert drawn / (drawn + 1.27 * 10) == pytest.approx(0.25)
     assert done.facts["described"] >= said["kept"]
 
 

@@ -51,8 +51,8 @@ def options(asked: tuple[tuple[str, float], ...]) -> dict:
 # captions of whole pictures stand for LLaVA, VQAv2, A-OKVQA and Flickr30K, which ask what the held-out columns ask
 CAPTIONS = Source("captions", "records", "records", "train", (("caption", 1.0),), weight=0.25)
 # no pictures: scenes in words with questions, as the language model has read them, lest it forget how to answer
-WORDS = Source("words", "records", "records", "train", (("stated", 1.0),), weight=0.04, options=TEXT_ONLY,
-               task_options={"stated": {"tasks": SAID, "options": HOW, "turns": 6}})
+WORDS = Source("words", "records", "records", "train", (("stated", 1.0),), weight=0.02, options=TEXT_ONLY,
+               task_options={"stated": {"tasks": SAID, "options": HOW, "turns": 2}})
 BOOTSTRAPPED = tasks("SCD")  # Objects365 annotates no relations
 GENERATED = Source("objects365", "records", "pairs", "train", BOOTSTRAPPED, task_options=options(BOOTSTRAPPED))
 TRAINING_SETS = tuple(
@@ -234,7 +234,7 @@ PINK = Experiment(
         "and by box is a task of the rows with C; the column asks by a point.",
         "differs from paper: captions alone stand for LLaVA, VQAv2, A-OKVQA and Flickr30K, because their questions are "
         "those of the held-out columns.",
-        "differs from paper: one record in thirty holds no picture but scenes in words with questions, as the language "
+        "differs from paper: one record in sixty holds no picture but scenes in words with questions, as the language "
         "model has read them; without these every row forgets how to answer what it is not trained on.",
         "differs from paper: two to four things in a picture (the world `few`), eight questions each, location tokens, "
         "Muon, and the whole language model trained in place of adapters, because the miniature learns nothing in "
