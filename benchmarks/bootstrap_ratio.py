@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -62,17 +62,18 @@ def plain(model: Model, image: Image, boxes: list[Box], texts: list[str]) -> Non
         answer(model.vlm, prefix, range(len(samples)), samples, model.limits)
 
 
-def seconds(work: Callable[[], None], least: float = 1.0) -> float:
-    """Processor seconds of one call: the median of three bursts of at least `least` seconds."""
-    work()
-    bursts = []
-    for _ in range(3):
-        begun, calls = time.process_time(), 0
-        while not calls or time.process_time() - begun < least:
+def seconds(works: Sequence[Callable[[], None]], rounds: int) -> list[float]:
+    """Processor seconds of one call of each: medians over rounds in which they take turns, so that what else the
+    machine does falls on all of them."""
+    for work in works:
+        work()
+    taken: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, times in zip(works, taken):
+            begun = time.process_time()
             work()
-            calls += 1
-        bursts.append((time.process_time() - begun) / calls)
-    return statistics.median(bursts)
+            times.append(time.process_time() - begun)
+    return [statistics.median(times) for times in taken]
 
 
 def flops(work: Callable[[], None]) -> int:
@@ -98,7 +99,7 @@ def untrained(model: Model, size: int) -> Model:
     return Model(made, f"{model.name}, untrained, {size} px", Limits())
 
 
-def measure(model: Model, counts: list[int], pictures: int, least: float) -> None:
+def measure(model: Model, counts: list[int], pictures: int, rounds: int) -> None:
     side = model.vlm.encoder.vision.size
     tokens = model.vlm.encoder.tokens
     print(f"{model.name}: {tokens} image tokens, answers of at most {model.limits.answer} tokens")
@@ -110,7 +111,7 @@ def measure(model: Model, counts: list[int], pictures: int, least: float) -> Non
             boxes = [record.objects[k % len(record.objects)].box for k in range(count)]
             texts = ["large striped red circle", "blue star left of the moon"] * count
             args = (model, record.image, boxes, texts[:count])
-            both = [seconds(lambda run=run, args=args: run(*args), least) for run in (plain, shared)]
+            both = seconds([lambda run=run, args=args: run(*args) for run in (plain, shared)], rounds)
             bounds.append(flops(lambda args=args: plain(*args)) / flops(lambda args=args: shared(*args)))
             times.append(both)
             ratios.append(both[0] / both[1])
@@ -126,7 +127,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="an untrained model of the same parts for pictures of this size")
     parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
     parser.add_argument("--pictures", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each burst")
+    parser.add_argument("--rounds", type=int, default=15, help="both paths take turns so often for each picture")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -134,7 +135,7 @@ def main() -> None:
     model = untrained(model, args.size) if args.size else model
     if args.tokens or args.size:
         model = endless(model, args.tokens or TOKENS)
-    measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.seconds)
+    measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.rounds)
 
 
 if __name__ == "__main__":

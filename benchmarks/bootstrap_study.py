@@ -1,17 +1,22 @@
 """When does a model's check of its own descriptions help? Scores and options of `loupe bootstrap`, judged by the world.
 
-    python benchmarks/bootstrap_study.py --out study [--model mini] [--weak early=RUN/checkpoint] [--boxes 3000]
+    python benchmarks/bootstrap_study.py --out study [--model mini] [--weak early=9d22e96] [--boxes 3000]
 
 Writes a judging world of its own, bootstraps it with every model and every option, and compares what each score keeps:
 risk-coverage curves and their area against the filters by IoU alone and by likelihood alone, each difference with a
-95 % interval over pictures. Everything is kept as it comes: the same command goes on after a stop, and `--report`
-reads what is there without a model. OUT/study.json holds every figure, OUT/study.html the page.
+95 % interval over pictures. A weaker model is a folder, or a commit of this repository whose shipped miniature is
+taken. Of two models each looks for the other's descriptions too (the check "second"). Answers are kept as they come:
+the same command goes on after a stop, and `--report` reads what is there without a model. OUT/study.json holds every
+figure, OUT/study.html the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import subprocess
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +31,7 @@ from loupe.evals.page import chart, page, paragraph, section, table, write_page
 SEED = 4242  # of the world: no other one is drawn from it
 PARTS = ("iou", "likelihood", "margin", "contrast", "agreement")
 FITTED = "fitted"
+SHIPPED = "src/loupe/miniature/mini"
 
 
 def settings(pictures: int) -> Settings:
@@ -149,6 +155,19 @@ def sections(name: str, found: dict, judged) -> list:
                 ("chosen by", "right", "area", "wrong at 60 %")))]
 
 
+def weights(value: str, out: Path) -> str:
+    """A checkpoint folder, or the shipped miniature of a commit, taken from the repository's history."""
+    if Path(value).exists():
+        return value
+    place = out / "weights" / value
+    if not place.exists():
+        root = Path(__file__).resolve().parents[1]
+        packed = subprocess.run(["git", "archive", value, SHIPPED], cwd=root, check=True, capture_output=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(place, filter="data")
+    return str(place / SHIPPED)
+
+
 def said(interval) -> str:
     return "" if not interval else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*interval)
 
@@ -157,7 +176,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="mini", help="checkpoint or run folder, or mini")
-    parser.add_argument("--weak", action="append", default=[], metavar="NAME=FOLDER", help="weaker models beside it")
+    parser.add_argument("--weak", action="append", default=[], metavar="NAME=FOLDER",
+                        help="a weaker model beside it; NAME=COMMIT takes the miniature of that commit")
     parser.add_argument("--boxes", type=int, default=3000)
     parser.add_argument("--draws", type=int, default=400, help="resamplings behind each interval")
     parser.add_argument("--threads", type=int, default=1)
@@ -168,7 +188,8 @@ def main() -> None:
     world.write(data, pictures, SEED, 20, oddities=0.0, world="mini")
     reader = readers.reader("objects365")(data / "objects365", "train")
     truth = readers.reader("records")(data / "records", "train")
-    named = {Path(args.model).name: args.model, **dict(each.split("=", 1) for each in args.weak)}
+    named = {Path(args.model).name: args.model}
+    named |= {name: weights(value, args.out) for name, value in (each.split("=", 1) for each in args.weak)}
     found, pages = {}, []
     for name, model in named.items():
         place = args.out / name
@@ -180,7 +201,8 @@ def main() -> None:
             from loupe import predictors
 
             torch.set_num_threads(args.threads)
-            stored = bootstrapping.run(predictors.load(model), reader, place, settings(pictures))
+            second = next((predictors.load(other) for each, other in named.items() if each != name), None)
+            stored = bootstrapping.run(predictors.load(model), reader, place, settings(pictures), second=second)
         found[name], judged = study(stored, truth, args.draws)
         pages += sections(name, found[name], judged)
         (args.out / "study.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -8,6 +8,7 @@ on one look give its keys and values once (`front`): every row's queries meet th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,13 +32,39 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Front:
-    """Keys and values that stand before every row of a batch: per layer [K, P, D]."""
+    """Keys and values that stand before the rows of a batch: per layer [K, P, D], or [L, K, P, D] of L looks.
+
+    rows [L, R]: the rows of the batch behind each look, any row where a look has fewer. back [N]: where each row
+    stands in `rows`, flat. Both None where row r stands behind look r // (N / L).
+    """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
+    rows: Tensor | None = None
+    back: Tensor | None = None
 
     @property
     def length(self) -> int:
         return self.layers[0][0].shape[-2] if self.layers else 0
+
+    @classmethod
+    def of(cls, layers: tuple[tuple[Tensor, Tensor], ...], owners: Sequence[int]) -> Front:
+        """layers of L looks [L, K, P, D]; owners [N]: the look of each row."""
+        looks = layers[0][0].shape[0]
+        if looks == 1:
+            return cls(tuple((k[0], v[0]) for k, v in layers))
+        behind = [[] for _ in range(looks)]
+        for row, look in enumerate(owners):
+            behind[look].append(row)
+        most = max(map(len, behind))
+        if [row for rows in behind for row in rows] == list(range(looks * most)):
+            return cls(layers)
+        back = [0] * len(owners)
+        for look, rows in enumerate(behind):
+            for k, row in enumerate(rows):
+                back[row] = look * most + k
+        padded = [rows + [0] * (most - len(rows)) for rows in behind]
+        device = layers[0][0].device
+        return cls(layers, torch.tensor(padded, device=device), torch.tensor(back, device=device))
 
 
 def lean_attention(module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
@@ -49,7 +76,7 @@ def lean_attention(module, query: Tensor, key: Tensor, value: Tensor, attention_
     """
     if front is not None:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        return _behind(query * scale, key, value, attention_mask, *front.layers[module.layer_idx]), None
+        return behind(query * scale, key, value, attention_mask, front, module.layer_idx).contiguous(), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (t.repeat_interleave(groups, dim=1) for t in (key, value))
@@ -90,25 +117,41 @@ def _blocked(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, share) -
     return out.view(b, t, h, d)
 
 
-def _behind(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, front_key: Tensor, front_value: Tensor) -> Tensor:
-    """query [B, H, T, D] sees front [K, P, D] and its own key, value [B, K, S, D] under the mask -> [B, T, H, D].
+def behind(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, front: Front, layer: int) -> Tensor:
+    """query [B, H, T, D], scaled, sees its look in front and its own key, value [B, K, S, D] under the mask
+    -> [B, T, H, D].
 
-    All rows' queries are laid side by side, so the front is read once and not repeated.
+    The queries of all rows behind a look are laid side by side, so the look is read once and not repeated.
     """
-    b, h, t, d = query.shape
-    k, p = front_key.shape[:2]
+    front_key, front_value = (t if t.dim() == 4 else t[None] for t in front.layers[layer])
+    looks, k, p, d = front_key.shape
+    b, h, t, _ = query.shape
     s, g = key.shape[2], h // k
     own = query.reshape(b, k, g * t, d)
-    flat = own.transpose(0, 1).reshape(k, b * g * t, d)
     near = own @ key.transpose(-1, -2)  # [B, K, G * T, S]
-    near = near.view(b, k, g, t, s) + mask[:, :, None].to(near.dtype)
-    scores = query.new_empty(k, b * g * t, p + s)
-    scores[..., :p] = flat @ front_key.transpose(-1, -2)
-    scores.view(k, b, g * t, p + s)[..., p:] = near.view(b, k, g * t, s).transpose(0, 1)
+    if mask is not None:
+        near = (near.view(b, k, g, t, s) + mask[:, :, None].to(near.dtype)).view(b, k, g * t, s)
+    far = _laid(own, looks, front.rows) @ front_key.transpose(-1, -2)
+    scores = torch.cat([far, _laid(near, looks, front.rows)], -1)  # [L, K, R * G * T, P + S]
     shares = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
-    out = (shares[..., :p] @ front_value).view(k, b, g * t, d).transpose(0, 1)
-    out = out + shares.view(k, b, g * t, p + s)[..., p:].transpose(0, 1) @ value  # [B, K, G * T, D]
-    return out.reshape(b, h, t, d).transpose(1, 2).contiguous()
+    out = _lifted(shares[..., :p] @ front_value, g * t, front.back)
+    out = out + _lifted(shares[..., p:], g * t, front.back) @ value  # [B, K, G * T, D]
+    return out.reshape(b, h, t, d).transpose(1, 2)
+
+
+def _laid(rows: Tensor, looks: int, which: Tensor | None) -> Tensor:
+    """[B, K, Q, W] -> [L, K, R * Q, W]: the rows behind each look side by side."""
+    _, k, q, w = rows.shape
+    if which is not None:
+        rows = rows[which.reshape(-1)]
+    return rows.view(looks, -1, k, q, w).transpose(1, 2).reshape(looks, k, -1, w)
+
+
+def _lifted(laid: Tensor, q: int, back: Tensor | None) -> Tensor:
+    """Inverse of `_laid`: [L, K, R * Q, W] -> [B, K, Q, W]."""
+    looks, k, _, w = laid.shape
+    rows = laid.reshape(looks, k, -1, q, w).transpose(1, 2).reshape(-1, k, q, w)
+    return rows if back is None else rows[back]
 
 
 def register() -> None:

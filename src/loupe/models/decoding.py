@@ -1,7 +1,8 @@
 """Greedy decoding of many questions behind prefixes that are computed once.
 
 A prefix is what comes before the questions on a look at some pictures: the dialogue's opening and the image tokens.
-Its keys and values are copied once into the rows of a batch with room for what follows, so no step copies them again.
+The rows of a batch view its keys and values where loupe runs the layers itself (`stack`) and there are enough of them;
+else they are copied into every row once, with room for what follows, so that no step copies them again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from loupe.image import Image
+from loupe.models import stack
+from loupe.models.attention import Front
 from loupe.models.vlm import VLM
 
+VIEWED = 2048  # rows x tokens from which a prefix is viewed: below, copying it costs less than looking in two places
 ROOM = 32  # tokens of room first taken behind a question; doubled when it is full
 
 
@@ -161,7 +165,8 @@ def _within(flat: Tensor, slots: Tensor, tokens: int) -> Tensor:
 
 
 class Rows:
-    """A batch of questions being answered. Finished rows leave it when a quarter of it is idle."""
+    """A batch of questions being answered. Finished rows leave it: all of them where a prefix is viewed, else when a
+    quarter of the batch is idle."""
 
     def __init__(self, model: VLM, prefix: Prefix, owners: Sequence[int], bodies: Sequence[Sequence[int]], most: int):
         self.model, self.device = model, model.device
@@ -170,12 +175,17 @@ class Rows:
         lengths = torch.tensor([len(b) for b in bodies], device=self.device)
         self.wide = int(lengths.max())
         more = self.wide + min(most, ROOM)
-        who = torch.tensor(self.owners, device=self.device)
         layers = len(prefix.layers) or model.language.config.get_text_config().num_hidden_layers
-        starts = prefix.layers or (None,) * layers
-        self.cache = Cache(layers=[Room(start, who, prefix.length, more) for start in starts])
+        self.view = (bool(prefix.layers) and len(bodies) * prefix.length >= VIEWED
+                     and stack.runs(model.decoder, prefix.layers[0][0]))
+        self.start = 0 if self.view else prefix.length  # columns of the prefix among the rows' own
+        self.front = Front.of(prefix.layers, self.owners) if self.view else None
+        who = torch.tensor(self.owners, device=self.device)
+        starts = prefix.layers if not self.view and prefix.layers else (None,) * layers
+        self.cache = Cache(layers=[Room(start, who, self.start, more) for start in starts])
         self.next = prefix.length + lengths  # [N] position of the next token
         self.known = torch.arange(self.wide, device=self.device) < lengths[:, None]  # [N, columns behind the prefix]
+        self.even = int(lengths.min()) == self.wide
 
     def ask(self) -> Tensor:
         """[N, V] float32: logits behind each question."""
@@ -184,31 +194,57 @@ class Rows:
 
     def read(self) -> Tensor:
         """[N, wide, D]: every token behind the prefix, shorter rows padded at the end."""
-        start, n = self.prefix.length, len(self.bodies)
-        ids = torch.zeros(n, self.wide, dtype=torch.int64, device=self.device)
-        for row, body in zip(ids, self.bodies):
-            row[:len(body)] = torch.tensor(body)
+        n = len(self.bodies)
+        ids = torch.tensor([body + [0] * (self.wide - len(body)) for body in self.bodies], device=self.device)
         own = torch.ones(self.wide, self.wide, dtype=torch.bool, device=self.device).tril()
-        mask = torch.cat([own.new_ones(self.wide, start), own], 1).expand(n, 1, self.wide, start + self.wide)
+        mask = torch.cat([own.new_ones(self.wide, self.start), own], 1)[None, None]
+        start = self.prefix.length
         positions = torch.arange(start, start + self.wide, device=self.device).expand(n, self.wide)
         x = embed(self.model, ids, self.owners, self.prefix.seen, self.prefix.images)
-        return self.model.hidden(x, mask, positions, self.cache)
+        return self.model.hidden(x, mask, positions, self.cache, self.front)
 
     def step(self, ids: list[int]) -> Tensor:
         """One token for each row -> [N, V] float32."""
-        n = len(ids)
-        self.known = torch.cat([self.known, self.known.new_ones(n, 1)], 1)
-        mask = torch.cat([self.known.new_ones(n, self.prefix.length), self.known], 1)[:, None, None]
+        self.known = torch.cat([self.known, self.known.new_ones(len(ids), 1)], 1)
+        mask = None
+        if not self.even:
+            mask = torch.cat([self.known.new_ones(len(ids), self.start), self.known], 1)[:, None, None]
         x = self.model.embed(torch.tensor(ids, device=self.device)[:, None])
-        hidden = self.model.hidden(x, mask, self.next[:, None], self.cache)
+        hidden = self.model.hidden(x, mask, self.next[:, None], self.cache, self.front)
         self.next = self.next + 1
         return self.model.logits(hidden[:, 0]).float()
+
+    def idle(self, going: int, rows: int) -> bool:
+        """Whether it pays to let rows go of which `going` are not done."""
+        return going < rows if self.view else going <= 0.75 * rows
 
     def keep(self, rows: list[int]) -> None:
         index = torch.tensor(rows, device=self.device)
         for layer in self.cache.layers:
             layer.keep(index)
         self.next, self.known = self.next[index], self.known[index]
+        self.owners = [self.owners[row] for row in rows]
+        if self.view:
+            self.front = self._narrowed()
+
+    def whole(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Keys and values of every row per layer [N, H, P + S, D / H], the prefix's included."""
+        own = [(layer.keys, layer.values) for layer in self.cache.layers]
+        if not self.view:
+            return tuple(own)
+        index = torch.tensor(self.owners, device=self.device)
+        return tuple(tuple(torch.cat([p.index_select(0, index), o], 2) for p, o in zip(before, behind))
+                     for before, behind in zip(self.prefix.layers, own))
+
+    def _narrowed(self) -> Front:
+        """The front of the rows that are left; looks that most rows have left are taken out of it."""
+        layers, looks = self.prefix.layers, sorted(set(self.owners))
+        if 2 * len(looks) > self.prefix.layers[0][0].shape[0]:
+            return Front.of(layers, self.owners)
+        index = torch.tensor(looks, device=self.device)
+        layers = tuple((k.index_select(0, index), v.index_select(0, index)) for k, v in layers)
+        place = {look: k for k, look in enumerate(looks)}
+        return Front.of(layers, [place[look] for look in self.owners])
 
 
 @torch.inference_mode()
@@ -233,7 +269,7 @@ def generate(model: VLM, prefix: Prefix, owners: Sequence[int], bodies: Sequence
                 going.remove(i)
         if not going:
             return [cut(g, stop) for g in out], batch
-        if len(going) <= 0.75 * len(active):
+        if batch.idle(len(going), len(active)):
             stay = [k for k, i in enumerate(active) if i in going]
             batch.keep(stay)
             active, taken = [active[k] for k in stay], [taken[k] for k in stay]

@@ -146,8 +146,8 @@ class Talk:
         most = room_for(model, start, ids, limits.longest)
         guides = guides_of(model, [sample], limits)
         (written,), rows = generate(model, known, [0], [ids[same:]], [most], guides)
-        layers = tuple((layer.keys, layer.values) for layer in rows.cache.layers)
-        length = rows.cache.layers[0].get_seq_length()
+        layers = rows.whole()
+        length = layers[0][0].shape[2]
         self._prefix = replace(self._opening, layers=layers, length=length)
         self._ids = (ids + written.ids + list(model.encoder.stop))[:length - start]
         said = read(model, sample, written, guides and guides[0])

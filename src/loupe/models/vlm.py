@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from loupe.errors import ConfigError
+from loupe.models import stack
+from loupe.models.attention import Front
 from loupe.models.batch import Batch
 from loupe.models.bridge import Bridge
 from loupe.models.encoding import Encoder
@@ -78,8 +80,15 @@ class VLM(nn.Module):
                            use_cache=False, blocks=batch.blocks)
         return out.last_hidden_state
 
-    def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None):
-        """[B, T, D] -> [B, T, D], behind the final norm. mask [B, 1, T, S] bool; a given `cache` is used and filled."""
+    def hidden(self, x: Tensor, mask: Tensor | None, positions: Tensor, cache=None, front: Front | None = None):
+        """[B, T, D] -> [B, T, D], behind the final norm. mask [B or 1, 1, T, S] bool, None where everything is seen; a
+        given `cache` is used and filled. front: what the rows see before them, where `stack.runs`."""
+        if front is not None or stack.runs(self.decoder, x):
+            wall = None if mask is None else additive(mask, x)
+            return stack.run(self.decoder, x, wall, positions, cache, front)
+        if mask is None:
+            mask = torch.ones(1, 1, 1, 1 + cache.get_seq_length(), dtype=torch.bool, device=x.device)
+        mask = mask.expand(len(x), -1, -1, -1)
         out = self.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions,
                            past_key_values=cache, use_cache=cache is not None)
         return out.last_hidden_state

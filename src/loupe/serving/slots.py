@@ -72,9 +72,9 @@ class Slots:
         logits = batch.ask()
         first, n = len(self), len(bodies)
         lengths = [prefix.length + len(body) for body in bodies]
-        for layer, read in zip(self.layers, batch.cache.layers):
-            layer.room(first + n, max(lengths) + 1, read.keys)
-            for buffer, new in zip(layer.buffers, (read.keys, read.values)):
+        for layer, read in zip(self.layers, batch.whole()):
+            layer.room(first + n, max(lengths) + 1, read[0])
+            for buffer, new in zip(layer.buffers, read):
                 buffer[first:first + n, :, :max(lengths)] = new[:, :, :max(lengths)]
         self.lengths += lengths
         return logits
