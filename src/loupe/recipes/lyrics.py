@@ -21,11 +21,19 @@ from loupe.training.recipe import Optim, Recipe, Refined, Stage, Start
 
 ASK, SAY, TALK = (("question", 1.0),), (("caption", 1.0),), (("dialogue", 1.0),)
 FIND = (("grounding", 1.0), ("description", 1.0), ("presence", 0.5))  # Appendix A: REC, grounded captions, presence
+CHOOSE, LETTERED = (("multiple-choice", 1.0),), {"multiple-choice": {"marks": "(a)"}}  # Appendix A: "(a) blue"
+REFER_TO = (("description", 1.0), ("grounding", 1.0), ("conversation", 0.5))  # Appendix A: dialogue, boxes both ways
+LEAST = 0.25  # §4: "filter out low-relevant samples"; the paper gives no number, ours is of `loupe relevance`
 
 
 def _records(names: str, tasks, split: str = "train") -> tuple[Source, ...]:
     """Data sets written as records, each in a folder of its name."""
     return tuple(Source(name, "records", name, split, tasks) for name in names.split())
+
+
+def _pairs(names: str) -> tuple[Source, ...]:
+    """Pictures and captions of the web in tar files; those that state less similarity are counted and left out."""
+    return tuple(Source(name, "webdataset", name, "train", SAY, options={"least": LEAST}) for name in names.split())
 
 
 OPTIM = Optim(  # §4: AdamW
@@ -37,7 +45,7 @@ OPTIM = Optim(  # §4: AdamW
 )
 ALIGN = Stage(  # §3.2
     name="align",
-    mixture=Mixture(_records("laion cc12m cc3m sbu", SAY)),  # Table 1, pre-training
+    mixture=Mixture(_pairs("laion cc12m cc3m sbu")),  # Table 1, pre-training
     tune=Tune(vision=Frozen(), bridge=Full(), language=Frozen(), tokens="frozen"),  # §4: the tower is frozen throughout
     epochs=None,
     steps=800_000,  # §4
@@ -53,11 +61,18 @@ TUNED = Tune(vision=Frozen(), bridge=Full(), language=LoRA(rank=64, alpha=16.0))
 MULTITASK = Stage(  # §3.3; §4: first "a wide range of publicly available" data
     name="multitask",
     mixture=Mixture((  # Table 1
-        Source("coco", "coco-captions", "coco", "train2017", SAY), *_records("cc3m ai-challenger", SAY),
-        *REFERS, *_records("grit", FIND),
-        Source("visual-genome", "visual-genome", "visual_genome", tasks=(("description", 1.0), ("grounding", 1.0))),
-        *_records("vqav2 gqa okvqa ai2d sqa chartqa dvqa", ASK),
-        Source("docvqa", "docvqa", "docvqa", "train", ASK), Source("textvqa", "textvqa", "textvqa", "train", ASK),
+        Source("coco", "coco-captions", "coco", "train2017", SAY), *_pairs("cc3m"),
+        Source("ai-challenger", "ai-challenger", "ai_challenger", "train", SAY),
+        *REFERS, Source("grit", "webdataset", "grit", "train", (("grounding", 1.0), ("description", 1.0)),
+                        task_options={"grounding": {"phrases": "refers"}}),
+        Source("visual-genome", "visual-genome", "visual_genome", tasks=REFER_TO),
+        Source("vqav2", "vqa", "vqav2", "train2014", ASK), Source("okvqa", "vqa", "okvqa", "train2014", ASK),
+        Source("gqa", "gqa", "gqa", "train_balanced", ASK), Source("docvqa", "docvqa", "docvqa", "train", ASK),
+        Source("ai2d", "ai2d", "ai2d", "train", CHOOSE, task_options=LETTERED),
+        Source("scienceqa", "scienceqa", "scienceqa", "train", CHOOSE, task_options=LETTERED),
+        Source("textvqa", "textvqa", "textvqa", "train", ASK), Source("dvqa", "dvqa", "dvqa", "train", ASK),
+        *(Source(f"chartqa-{by}", "chartqa", "chartqa", "train", ASK, options={"by": by})
+          for by in ("human", "augmented")),
     )),
     tune=TUNED,
     epochs=None,
@@ -71,8 +86,8 @@ MULTITASK = Stage(  # §3.3; §4: first "a wide range of publicly available" dat
 DIALOGUE = replace(  # §4: then high-quality annotation and dialogue
     MULTITASK,
     name="dialogue",
-    mixture=Mixture((Source("llava", "llava", "llava", tasks=TALK),
-                     *_records("svit m3it llavar multiinstruct", TALK),  # Table 1
+    mixture=Mixture((*(Source(name, "llava", name, tasks=TALK) for name in ("llava", "svit", "llavar")),  # Table 1
+                     Source("m3it", "m3it", "m3it", "train", TALK), *_records("multiinstruct", TALK),
                      *REFERS)),  # "high-quality annotation"; which the paper does not say
     steps=60_000,
 )
@@ -96,16 +111,29 @@ LYRICS = Recipe(
         "the paper starts from BLIP-2's first stage: start.mqformer=blip2_pretrain_vitL.pth",
         "the paper does not say how the 300,000 steps divide between its two parts",
         "differs from paper: MMC4, Orca and Alpaca are left out, because they are text alone or have several pictures; "
-        "data sets without a reader are read as records in folders of their names",
+        "MultiInstruct has no reader and is read as records",
+        "the paper filters pairs of the web by relevance and gives no number: `loupe relevance` writes what it keeps; "
+        "pairs that state a similarity below 0.25 are left out and counted in the manifest",
         "differs from paper: crops and flips are four seeded views of each picture, because features are kept per view",
         "spatial text comes with a fifth of the questions of stage two; the paper does not say with which",
     ),
 )
 
+SMALL_LETTERS = {"choice": {"marks": "(a)"}}
 SMALL_FORMER = MQFormerSpec(
     width=128, depth=4, heads=4, inner=256, visual_queries=32, grounding_queries=32, detector_width=260,
     outline_width=49,  # of the shipped refiner's rows
     vocabulary=1024, positions=192, projection=64, dropout=0.0, tokenizer="")
+SMALL_TALK = replace(
+    MULTITASK, mixture=Mixture((replace(EVERYTHING, task_options={**EVERYTHING.task_options, **SMALL_LETTERS}),),
+                               pairs_per_image=8),
+    steps=3000, batch=64, accumulation=1, precision="float32",
+    tune=Tune(vision=Frozen(), bridge=Full(), language=Full()),
+    optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), refined=Refined(spatial=0.2))
+SMALL_TALKS = (("conversation", 2.0), ("region", 1.0), ("description", 1.0))
+CONVERSED = replace(EVERYTHING, name="conversations", tasks=SMALL_TALKS,
+                    task_options={name: EVERYTHING.task_options[name] for name, _ in SMALL_TALKS})
+REFERRED = replace(REFERS[2], tasks=(("grounding", 1.0), ("description", 1.0)), weight=0.2)
 LYRICS_MINI = replace(  # loupe world DATA --world mini --images 20000
     MINI,
     name="lyrics-mini",
@@ -113,9 +141,9 @@ LYRICS_MINI = replace(  # loupe world DATA --world mini --images 20000
     stages=(
         replace(ALIGN, mixture=Mixture((replace(EVERYTHING, tasks=(("caption", 1.0),), task_options={}),)), steps=2000,
                 batch=32, precision="float32", optim=Optim(1e-3, 0.05, warmup=0.15, betas=BETAS), refined=Refined()),
-        replace(MULTITASK, mixture=Mixture((EVERYTHING,), pairs_per_image=8), steps=3000, batch=64, accumulation=1,
-                precision="float32", tune=Tune(vision=Frozen(), bridge=Full(), language=Full()),
-                optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), refined=Refined(spatial=0.2)),
+        SMALL_TALK,
+        replace(SMALL_TALK, name="dialogue", steps=600, mixture=Mixture((CONVERSED, REFERRED), pairs_per_image=8),
+                optim=replace(SMALL_TALK.optim, lr=7e-4)),
     ),
     notes=(
         "differs from paper: the language model trains whole, because it is small and has read texts alone",

@@ -10,6 +10,7 @@ from loupe.reproduce.experiment import Bootstrap, Claim, Column, Experiment, Pai
 EXPERIMENTS = {
     "pink": "loupe.reproduce.pink:PINK",
     "chatspot": "loupe.reproduce.chatspot:CHATSPOT",
+    "lyrics": "loupe.reproduce.lyrics:LYRICS",
     "pae": "loupe.reproduce.pae:PAE",
 }
 

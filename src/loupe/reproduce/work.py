@@ -102,7 +102,8 @@ def _train(experiment: Experiment, cell: Cell, places: Places) -> dict:
         recipe, facts["pairs"] = _reading(experiment, cell, row.reads, recipe, places, where)
     done = train(recipe, places.of(experiment, cell) / "run", where, device="cpu", workers=0, save_minutes=0.5, keep=1,
                  refined=places.refined if recipe.model.refiner else None)
-    stages = {name: {key: line[key] for key in ("step", "images", "pairs", "answer_tokens", "loss")} | {
+    told = ("step", "images", "pairs", "answer_tokens", "loss")  # where no language model learns there are no answers
+    stages = {name: {key: line[key] for key in told if key in line} | {
         "losses": {task: round(value, 4) for task, value in line.get("losses", {}).items()}}
         for name, line in done.report()["stages"].items()}
     manifest = done.manifest
