@@ -9,10 +9,11 @@ from loupe import world
 from loupe.config import from_json, to_json
 from loupe.data.draw import open_mixture
 from loupe.data.mixture import Mixture
+from loupe.evals import benchmark, open_questions
 from loupe.models.checkpoint import load
 from loupe.models.tuner import Frozen, Full
 from loupe.recipes import recipe
-from loupe.recipes.chatspot import FORMS, IMAGE_LEVEL, MGVLID, PUBLISHED, REGION_LEVEL, TOTALS
+from loupe.recipes.chatspot import FORMS, HELD_OUT, IMAGE_LEVEL, MGVLID, PUBLISHED, REGION_LEVEL, TOTALS
 from loupe.regions import Box, Point, Polygon
 from loupe.sample import Regions
 from loupe.training.run import train
@@ -87,6 +88,15 @@ def test_the_miniature_trains(data, carried, tmp_path):
     run = train(shortened(recipe("chatspot-mini")), tmp_path / "run", data, **QUIET)
     assert [m["stage"] for m in run.metrics] == ["align", "align", "tune", "tune"]
     assert all(math.isfinite(m["loss"]) for m in run.metrics)
+
+
+def test_benchmarks_read_the_folders_that_recipes_and_worlds_have(data):
+    """docs/real-data.md names each once."""
+    named = {s.reader: s.folder for s in (*IMAGE_LEVEL, *REGION_LEVEL)} | {h.reader: h.folder for h in HELD_OUT}
+    for name in ("cocotext-val", "vizwiz-grounding-val", "pointqa-box-test", "pointqa-point-test",
+                 "coco-classes-val2017"):
+        assert benchmark(name).folder == named.get(benchmark(name).reader, "vizwiz_grounding")
+        assert len(open_questions(name, data, "any")) > 1
 
 
 def test_notes_say_what_differs():

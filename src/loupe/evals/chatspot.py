@@ -31,9 +31,9 @@ def _mini(name: str, task: str, metric: str, **fields) -> Benchmark:
 CHATSPOT: tuple[Benchmark, ...] = (
     _boxes("coco-classes-val2017", "given"), _boxes("coco-classes-points-val2017", "given", "point"),
     _boxes("coco-classes-found-val2017", "found"),
-    Benchmark("cocotext-val", "coco-text", "coco-text", "val", task="reading", metric="contains",
+    Benchmark("cocotext-val", "coco-text", "coco_text", "val", task="reading", metric="contains",
               task_options={"kinds": ["read"]}, answer=48),
-    Benchmark("vizwiz-grounding-val", "vizwiz-grounding", "vizwiz-grounding", "val", task="region-question",
+    Benchmark("vizwiz-grounding-val", "vizwiz-grounding", "vizwiz_grounding", "val", task="region-question",
               metric="contains", task_options={"forms": ["box"]}, answer=48),
     *(Benchmark(f"pointqa-{form}-test", "pointqa-looktwice", "pointqa", "test", task="region-question",
                 metric="contains", task_options={"forms": [form], "kinds": ["general"]}, answer=48)

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 
 from loupe import config
-from loupe.data.mixture import Curriculum, Mixture, Source
+from loupe.data.mixture import Mixture, Source
 from loupe.evals.benchmark import benchmark
 from loupe.evals.jitter import SEEDS
 from loupe.models.tuner import Frozen, Full, Tune
@@ -40,14 +40,14 @@ RECIPE = Recipe(
     model=MINI.model,
     start=BEGIN,
     stages=(Stage(
-        "tune", Mixture(SEEN, pairs_per_image=8, curriculum=Curriculum(2, 8, 0.35), held_out=MINI_HELD_OUT,
-                        refused=REFUSED),
-        Optim(2e-3, 0.02, warmup=0.04, betas=BETAS), Tune(vision=Frozen(), bridge=Full(), language=Full()),  # §4.1
+        "tune", Mixture(SEEN, pairs_per_image=8, held_out=MINI_HELD_OUT, refused=REFUSED),
+        Optim(2e-3, 0.02, warmup=0.04, betas=BETAS, method="muon"),
+        Tune(vision=Frozen(), bridge=Full(), language=Full()),  # §4.1
         epochs=None, steps=STEPS, batch=64),),
 )
 # §4.1, first stage: the projection alone, on the image-level half; the same for all rows of a seed
 START = (sources(*SMALL_IMAGE), "stages.tune.tune.language=Frozen", "stages.tune.tune.tokens=frozen",
-         "stages.tune.steps=150", "stages.tune.optim.weight_decay=0", "stages.tune.mixture.curriculum=none")
+         "stages.tune.steps=150", "stages.tune.optim.weight_decay=0")
 RANDOM = ("model.vision.config=" + json.dumps(TOWER_CONFIG), "model.vision.checkpoint=''")
 IMAGES = sources(*(replace(source, name=f"image-{source.name}") for source in SMALL_IMAGE), REFER)
 LLAVA = sources(TALKS, ASKED, REFER)
@@ -210,7 +210,8 @@ CHATSPOT = Experiment(
     title="ChatSpot",
     paper="IJCAI 2024, arXiv 2307.09474",
     recipe=RECIPE,
-    worlds=(World("spots", 4000, 800, seed=0, also="chatspot"), World("judged", 20, 400, seed=777)),
+    worlds=(World("spots", 3500, 800, seed=0, world="few", also="chatspot"),
+            World("judged", 20, 400, seed=777, world="few")),
     columns=COLUMNS,
     rows=ROWS,
     tables=(REGIONS, DETECTED, QUESTIONS, REFERRING, GENERAL, HAND),
@@ -220,8 +221,9 @@ CHATSPOT = Experiment(
         "then the tower is frozen and the rest is trained.",
         "The paper measures one model and has no row without its region-level data; the row that goes on with "
         "image-level data for as many steps stands in that place. Both see RefCOCO's training sentences.",
-        "differs from paper: shipped parts, location tokens and eight questions a picture, because the miniature "
-        "learns no digits in minutes; `loupe/tower` learnt classes patch by patch, CLIP from captions.",
+        "differs from paper: two to four things in a picture (the world `few`), eight questions each, location tokens "
+        "and Muon, because the miniature learns nothing in minutes without them; `loupe/tower` learnt classes patch by "
+        "patch, CLIP from captions.",
         "differs from paper: VQAv2, GQA and A-OKVQA of LLaVA-665K are the world's open, yes-or-no and lettered "
         "questions, because the world writes LLaVA-665K as dialogues alone.",
     ),

@@ -58,6 +58,9 @@ class Asking:
 
     def questions(self, what: Benchmark, limit: int) -> Questions:
         key = _key(what, limit)
+        if key not in self._open and what.jitter:  # the same questions, with moved regions
+            still = self.questions(replace(what, jitter=0.0, jitter_seed=0), limit)
+            return replace(still.moved(what.jitter, what.jitter_seed), benchmark=what)
         if key not in self._open:
             self._open[key] = open_questions(what, self.where, "any", shelf=self.shelf, most=limit)
         return self._open[key]
