@@ -21,6 +21,7 @@ from loupe.models.attention import Front
 from loupe.models.vlm import VLM
 
 VIEWED = 2048  # rows x tokens from which a prefix is viewed: below, copying it costs less than looking in two places
+MERGED = 3  # tokens of an answer from which merging the weights for it pays
 ROOM = 32  # tokens of room first taken behind a question; doubled when it is full
 
 
@@ -176,8 +177,9 @@ class Rows:
         self.wide = int(lengths.max())
         more = self.wide + min(most, ROOM)
         layers = len(prefix.layers) or model.language.config.get_text_config().num_hidden_layers
-        self.view = (bool(prefix.layers) and len(bodies) * prefix.length >= VIEWED
-                     and stack.runs(model.decoder, prefix.layers[0][0]))
+        runs = stack.runs(model.decoder, prefix.seen)
+        self.ready = stack.merged(model.decoder) if runs and most > MERGED else None
+        self.view = runs and bool(prefix.layers) and len(bodies) * prefix.length >= VIEWED
         self.start = 0 if self.view else prefix.length  # columns of the prefix among the rows' own
         self.front = Front.of(prefix.layers, self.owners) if self.view else None
         who = torch.tensor(self.owners, device=self.device)
@@ -201,7 +203,7 @@ class Rows:
         start = self.prefix.length
         positions = torch.arange(start, start + self.wide, device=self.device).expand(n, self.wide)
         x = embed(self.model, ids, self.owners, self.prefix.seen, self.prefix.images)
-        return self.model.hidden(x, mask, positions, self.cache, self.front)
+        return self.model.hidden(x, mask, positions, self.cache, self.front, self.ready)
 
     def step(self, ids: list[int]) -> Tensor:
         """One token for each row -> [N, V] float32."""
@@ -210,7 +212,7 @@ class Rows:
         if not self.even:
             mask = torch.cat([self.known.new_ones(len(ids), self.start), self.known], 1)[:, None, None]
         x = self.model.embed(torch.tensor(ids, device=self.device)[:, None])
-        hidden = self.model.hidden(x, mask, self.next[:, None], self.cache, self.front)
+        hidden = self.model.hidden(x, mask, self.next[:, None], self.cache, self.front, self.ready)
         self.next = self.next + 1
         return self.model.logits(hidden[:, 0]).float()
 

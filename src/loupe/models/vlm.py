@@ -80,12 +80,14 @@ class VLM(nn.Module):
                            use_cache=False, blocks=batch.blocks)
         return out.last_hidden_state
 
-    def hidden(self, x: Tensor, mask: Tensor | None, positions: Tensor, cache=None, front: Front | None = None):
+    def hidden(self, x: Tensor, mask: Tensor | None, positions: Tensor, cache=None, front: Front | None = None,
+               ready: tuple[stack.Merged, ...] | None = None) -> Tensor:
         """[B, T, D] -> [B, T, D], behind the final norm. mask [B or 1, 1, T, S] bool, None where everything is seen; a
-        given `cache` is used and filled. front: what the rows see before them, where `stack.runs`."""
-        if front is not None or stack.runs(self.decoder, x):
+        given `cache` is used and filled. front: what the rows see before them, and ready: merged weights, where
+        `stack.runs`."""
+        if front is not None or ready is not None or stack.runs(self.decoder, x):
             wall = None if mask is None else additive(mask, x)
-            return stack.run(self.decoder, x, wall, positions, cache, front)
+            return stack.run(self.decoder, x, wall, positions, cache, front, ready)
         if mask is None:
             mask = torch.ones(1, 1, 1, 1 + cache.get_seq_length(), dtype=torch.bool, device=x.device)
         mask = mask.expand(len(x), -1, -1, -1)
