@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from loupe import augment
+from loupe import augment, world
+from loupe.codec import codec
+from loupe.frame import squash
 from loupe.image import Image
+from loupe.models.refined import Thing
+from loupe.refining.spatial import spatial
 from loupe.regions import Box
 
 
@@ -55,3 +61,24 @@ def test_a_full_picture_cannot_be_cropped():
 def test_words_by_hand(words, other):
     assert augment.mirrored(words) == other
     assert augment.mirrored(other) == words
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_view_moves_captions_and_what_is_said_of_boxes(flipped):
+    """A random resized crop of a whole record: captions change sides where it mirrors, boxes of the spatial text move
+    with the picture, what is not seen is not said."""
+    for k, record in enumerate(world.records(6, 21, "train", world="mini")):
+        record = replace(record, captions=("A cup on the left, a plate right of it.",))
+        frame = augment.resized_crop(record.width, record.height, np.random.default_rng(k), (0.4, 0.6), flipped=flipped)
+        made = augment.shown(record, frame)
+        assert made.captions == (("A cup on the right, a plate left of it.",) if flipped else record.captions)
+        assert made.image.size == (made.width, made.height) == (frame.width, frame.height)
+        known = {o.id: o for o in record.objects}
+        things = [Thing(o.name, (), o.box, None, 1.0) for o in made.objects]
+        text = spatial(things, codec("lyrics"), squash(made.width, made.height, 96))
+        for o in made.objects:
+            there = frame.to_model(known[o.id].box)
+            cut = (max(there.x1, 0), max(there.y1, 0), min(there.x2, frame.width), min(there.y2, frame.height))
+            assert o.box.xyxy == pytest.approx(cut) and f"{o.box.x1 / made.width:.3f}" in text
+        gone = {o.name for o in record.objects} - {o.name for o in made.objects}
+        assert not any(f"<T>{name}</T>" in text for name in gone)
