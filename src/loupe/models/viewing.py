@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
+from loupe.models import stack
 from loupe.models.attention import NAME, Front, register
 from loupe.models.decoding import Generated, Prefix, Room
 from loupe.models.rail import STOP, Grammar, Words, choose, chosen
@@ -136,11 +137,11 @@ class Batch:
             mask = torch.cat([self.known[:, None].expand(n, wide, -1), earlier & fresh[:, None]], -1)[:, None]
         positions = self.next[:, None] + torch.arange(wide, device=device)
         x = self.model.embed(tokens)
-        if self.view:
+        if self.view and not stack.runs(self.model.decoder, x):
             out = self.model.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions,
                                      past_key_values=self.cache, use_cache=True, front=self.front).last_hidden_state
         else:
-            out = self.model.hidden(x, mask.expand(n, -1, -1, -1), positions, self.cache)
+            out = self.model.hidden(x, mask, positions, self.cache, self.front if self.view else None)
         self.known = torch.cat([self.known, fresh], 1)
         self.next = self.next + lengths
         return out[torch.arange(n, device=device), lengths - 1]
