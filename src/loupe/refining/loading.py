@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from loupe.errors import ConfigError, FileError, unknown_name
@@ -35,8 +36,9 @@ def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | 
                     mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
 
 
+@lru_cache(maxsize=1)
 def named(spec: RefinerSpec, device: str = "cpu") -> Pipeline:
-    """The refiner of a model's or recipe's spec."""
+    """The refiner of a model's or recipe's spec; the last one is kept, for the stages of a run."""
     return load(spec.name, Thresholds(spec.tag, spec.box, spec.overlap), listed(spec.words or None), device)
 
 
