@@ -48,7 +48,7 @@ def asked(what: str, image: Image, boxes: list[Box]) -> list[Sample]:
             "both": [*classified(image, boxes), *named]}[what]
 
 
-def measure(model: Model, kinds: list[str], counts: list[int], pictures: int, least: float) -> None:
+def measure(model: Model, kinds: list[str], counts: list[int], pictures: int, rounds: int) -> None:
     side, tokens = model.vlm.encoder.vision.size, model.vlm.encoder.tokens
     print(f"{model.name}: {tokens} image tokens, answers of at most {model.limits.answer} tokens")
     print(f"{'':<15}{'boxes':>5} {'plain ms':>9} {'shared ms':>10} {'ratio':>6} {'bound':>6} {'quotient':>9}")
@@ -59,7 +59,7 @@ def measure(model: Model, kinds: list[str], counts: list[int], pictures: int, le
             for record in records:
                 boxes = [record.objects[k % len(record.objects)].box for k in range(count)]
                 args = model, record.image, asked(what, record.image, boxes)
-                slow, fast = (seconds(lambda run=run, args=args: run(*args), least) for run in (plain, shared))
+                slow, fast = seconds([lambda run=run, args=args: run(*args) for run in (plain, shared)], rounds)
                 bound = flops(lambda args=args: plain(*args)) / flops(lambda args=args: shared(*args))
                 rows.append((1000 * slow, 1000 * fast, slow / fast, bound))
             slow, fast, ratio, bound = (statistics.median(column) for column in zip(*rows))
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="an untrained model of the same parts for pictures of this size")
     parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
     parser.add_argument("--pictures", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each burst")
+    parser.add_argument("--rounds", type=int, default=15, help="both paths take turns so often for each picture")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -83,7 +83,7 @@ def main() -> None:
     model = untrained(model, args.size) if args.size else model
     if args.tokens or args.size:
         model = endless(model, args.tokens or TOKENS)
-    measure(model, args.what.split(","), [int(n) for n in args.boxes.split(",")], args.pictures, args.seconds)
+    measure(model, args.what.split(","), [int(n) for n in args.boxes.split(",")], args.pictures, args.rounds)
 
 
 if __name__ == "__main__":
