@@ -4,7 +4,7 @@
 
 All three ways see the same pictures, in turns, so that a busy machine is busy for all. Seconds are of the processor;
 the best of the turns counts. The difference is of the cached rows (float16) against the live ones, relative to the
-largest of them.
+largest of them; and of what an untrained MQ-Former's queries make of both.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from loupe import world
 from loupe.image import Image
+from loupe.models.mqformer import MQFormer, found
 from loupe.models.refined import Refined
+from loupe.recipes.lyrics import SMALL_FORMER
 from loupe.refining.cached import Cached
 from loupe.refining.loading import load
 from loupe.refining.pipeline import Pipeline
@@ -30,6 +34,16 @@ def batched(pipeline: Pipeline, pictures: list[Image], batch: int) -> list[Refin
 def difference(live: list[Refined], kept: list[Refined]) -> float:
     pairs = [(getattr(a, name), getattr(b, name)) for a, b in zip(live, kept) for name in ("queries", "outlines")]
     return max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-9)) for a, b in pairs if a.size)
+
+
+def queries_apart(live: list[Refined], kept: list[Refined], threshold: float) -> float:
+    """Largest difference of the query outputs, relative to the largest output."""
+    spec = replace(SMALL_FORMER, detector_width=live[0].queries.shape[1], outline_width=live[0].outlines.shape[1])
+    torch.manual_seed(0)
+    former, tower = MQFormer(spec, 128).eval(), torch.randn(len(live), 64, 128)
+    with torch.no_grad():
+        a, b = (former.queries(former.memory(tower, found(each, threshold, spec))) for each in (live, kept))
+    return float((a - b).abs().max() / a.abs().max())
 
 
 def main() -> None:
@@ -62,6 +76,8 @@ def main() -> None:
     print(f"an epoch of cached features is {best['batched'] / best['cached']:.2f} times as fast as a live one")
     print(f"cached rows differ from live ones by {difference(made['batched'], made['cached']):.1e}, "
           f"batched from single ones by {difference(made['one at a time'], made['batched']):.1e}")
+    apart = queries_apart(made["batched"], made["cached"], pipeline.detector.threshold)
+    print(f"query outputs of an untrained MQ-Former differ by {apart:.1e}")
 
 
 if __name__ == "__main__":
