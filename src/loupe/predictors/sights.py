@@ -49,6 +49,7 @@ class Sight:
     shift: how much earlier than its number a token behind the pictures stands (Qwen's positions in three axes).
     """
 
+    decoder = None  # positions in three axes and layers of many kinds: transformers' own run them
     def __init__(self, model, encoder: Reading, shift: int = 0):
         self.language, self.encoder, self.shift = model, encoder, shift
         self.text = getattr(model.model, "language_model", None) or model.get_decoder()
@@ -60,8 +61,8 @@ class Sight:
     def embed(self, ids: Tensor, *places) -> Tensor:
         return self.language.get_input_embeddings()(ids)
 
-    def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None) -> Tensor:
-        """As VLM.hidden."""
+    def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None, front=None, ready=None) -> Tensor:
+        """As VLM.hidden; prefixes are copied, so there is no front."""
         out = self.text(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions + self.shift,
                         past_key_values=cache, use_cache=cache is not None)
         return out.last_hidden_state
