@@ -63,7 +63,8 @@ class Sight:
 
     def hidden(self, x: Tensor, mask: Tensor, positions: Tensor, cache=None, front=None, ready=None) -> Tensor:
         """As VLM.hidden; prefixes are copied, so there is no front."""
-        out = self.text(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions + self.shift,
+        seen = None if mask is None else additive(mask, x)
+        out = self.text(inputs_embeds=x, attention_mask=seen, position_ids=positions + self.shift,
                         past_key_values=cache, use_cache=cache is not None)
         return out.last_hidden_state
 
