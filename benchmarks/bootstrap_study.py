@@ -17,6 +17,8 @@ import io
 import json
 import subprocess
 import tarfile
+import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -71,18 +73,12 @@ def fitted(judged, folds: int = 5) -> np.ndarray:
     """[N]: chance of being right by a logistic fit on the other folds' pictures (it needs judged boxes, as no other
     score does)."""
     x, y = features(judged), np.array([v.right for *_, v in judged], float)
-    fold = np.array([hash_of(pair.record) % folds for pair, *_ in judged])
+    fold = np.array([zlib.crc32(pair.record.encode()) % folds for pair, *_ in judged])
     out = np.zeros(len(y))
     for k in range(folds):
         w = logistic(x[fold != k], y[fold != k])
         out[fold == k] = x[fold == k] @ w[:-1] + w[-1]
     return out
-
-
-def hash_of(text: str) -> int:
-    import zlib
-
-    return zlib.crc32(text.encode())
 
 
 def compare(judged, draws: int) -> dict:
@@ -101,14 +97,14 @@ def compare(judged, draws: int) -> dict:
 
 
 def ablation(judged) -> dict:
-    """The geometric mean of subsets of the scores: what each option adds to the paper's IoU."""
+    """The mean of subsets of the scores: what each option adds to the paper's IoU."""
     out, wrong = {}, [not v.right for *_, v in judged]
     for parts in (("iou",), ("iou", "likelihood"), ("iou", "margin"), ("iou", "contrast"), ("iou", "agreement"),
                   ("iou", "likelihood", "margin"), ("iou", "likelihood", "margin", "contrast"), PARTS):
         values = []
         for pair, candidate, _ in judged:
             known = [v for part in parts if (v := score(pair, candidate, part)) is not None]
-            values.append(float(np.prod(known) ** (1 / len(known))))
+            values.append(sum(known) / len(known))
         risk = curve.risks(values, wrong)
         out[" + ".join(parts)] = figures.Ranking("", risk, len(judged)).plain()
     checks = sorted({name for _, c, _ in judged for name in c.checks})
@@ -118,41 +114,93 @@ def ablation(judged) -> dict:
     return out
 
 
+def crowds(judged) -> dict:
+    """Boxes by how many of their class are judged in the picture: right before the plain filter and behind it, and how
+    often wrong and right descriptions lead back to their box."""
+    same = Counter((pair.record, pair.name) for pair, *_ in judged)
+    out: dict[str, dict] = {}
+    for count in sorted({min(n, 4) for n in same.values()}):
+        rows = [(c.iou >= 0.5, v.right) for pair, c, v in judged if min(same[pair.record, pair.name], 4) == count]
+        out[f"{count}{' or more' if count == 4 else ''}"] = {
+            "boxes": len(rows), "right": mean(right for _, right in rows),
+            "right of those kept": mean(right for found, right in rows if found),
+            "right ones kept": mean(found for found, right in rows if right),
+            "wrong ones kept": mean(found for found, right in rows if not right)}
+    return out
+
+
+def mistakes(judged) -> dict:
+    """Verdict -> boxes, and how many of them the plain filter keeps."""
+    out: dict[str, dict] = {}
+    for _, candidate, verdict in judged:
+        row = out.setdefault(verdict.said, {"boxes": 0, "kept": 0})
+        row["boxes"] += 1
+        row["kept"] += candidate.iou >= 0.5
+    return out
+
+
+def mean(values) -> float | None:
+    values = list(values)
+    return round(sum(values) / len(values), 4) if values else None
+
+
 def study(stored, truth, draws: int) -> tuple[dict, list]:
     known = verdicts(stored.pairs, truth)
     judged = figures.first(stored.pairs, known)
     best = {by: figures.chosen(stored.pairs, known, by) for by in ("iou", *PARTS[1:], "combined")}
-    chosen = {by: {"right": sum(v.right for *_, v in rows) / len(rows), **figures.ranking(rows, by).plain()}
-              for by, rows in best.items()}
+    chosen = {by: {"right": mean(v.right for *_, v in rows), "kept": mean(c.iou >= 0.5 for _, c, _ in rows),
+                   "right of those kept": mean(v.right for _, c, v in rows if c.iou >= 0.5),
+                   **figures.ranking(rows, by).plain()} for by, rows in best.items()}
     return {"boxes": len(judged), "table": judgement(stored.pairs, known, Rule()), "scores": compare(judged, draws),
-            "parts": ablation(judged), "best of several": chosen,
-            "counts": stored.manifest["counts"], "kept": stored.manifest["selection"]["share"]}, judged
+            "parts": ablation(judged), "best of several": chosen, "crowds": crowds(judged),
+            "mistakes": mistakes(judged), "counts": stored.manifest["counts"]}, judged
+
+
+def curves(judged) -> dict[str, list[tuple[float, float]]]:
+    out = {r.score: curve.points(r.risk) for r in figures.rankings(judged)}
+    wrong = [not v.right for *_, v in judged]
+    return {**out, FITTED: curve.points(curve.risks(fitted(judged).tolist(), wrong))}
+
+
+def drawn(of: dict[str, dict]) -> str:
+    """One SVG of the curves of all models, one below the other."""
+    out = []
+    for k, (name, lines) in enumerate(of.items()):
+        panel = chart(lines, "kept share", f"share right, {name}")
+        bare = panel[panel.index("<svg"):panel.rindex("</div>")]
+        out.append(bare.replace("<svg", f'<svg y="{310 * k}" height="300"', 1))
+    style = ("text{font:11px sans-serif;fill:#555}.grid{stroke:#ddd;fill:none}.curve{fill:none;stroke-width:2}"
+             "rect.back{fill:#fff}")
+    high = 310 * len(out)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {high}" width="760" height="{high}">'
+            f'<style>{style}</style><rect class="back" width="760" height="{high}"/>{"".join(out)}</svg>\n')
 
 
 def sections(name: str, found: dict, judged) -> list:
     plain = found["table"]["plain filter"]
     base = 1 - found["table"]["right"] / found["boxes"]
     half = [row for row in plain if row["iou"] == 0.5][0]
-    curves = {r.score: curve.points(r.risk) for r in figures.rankings(judged)}
-    wrong = [not v.right for *_, v in judged]
-    curves[FITTED] = curve.points(curve.risks(fitted(judged).tolist(), wrong))
     rows = [(by, f["area"], f["risk"]["0.6"], f["wrong left"]["0.6"], said(f.get("against iou")),
              said(f.get("against likelihood"))) for by, f in found["scores"].items()]
     agree = [(kind, *cells.values()) for kind, cells in found["table"]["agreement"].items()]
     return [section(f"{name}: scores",
                     paragraph(f"{found['boxes']:,} judged boxes, {base:.1%} described wrongly. IoU >= 0.5 keeps "
                               f"{half['kept']:.1%}; of those {half['precision']:.1%} are right."),
-                    chart(curves, "kept share", "share right"),
+                    chart(curves(judged), "kept share", "share right"),
                     table(rows, ("score", "area", "wrong at 60 %", "wrong ones left at 60 %", "area less IoU's",
                                  "area less likelihood's"))),
             section(f"{name}: what each part adds", table(
                 [(parts, f["area"], f["risk"]["0.6"], f["wrong left"]["0.6"]) for parts, f in found["parts"].items()],
-                ("geometric mean of", "area", "wrong at 60 %", "wrong ones left at 60 %"))),
+                ("mean of", "area", "wrong at 60 %", "wrong ones left at 60 %"))),
             section(f"{name}: where errors agree", table(
-                agree, ("boxes", "found, right", "found, wrong", "lost, right", "lost, wrong"))),
+                agree, ("boxes", "found, right", "found, wrong", "lost, right", "lost, wrong")),
+                table([(k, *v.values()) for k, v in found["crowds"].items()],
+                      ("of the class in the picture", *found["crowds"]["1"])),
+                table([(k, *v.values()) for k, v in found["mistakes"].items()], ("verdict", "boxes", "kept"))),
             section(f"{name}: best of several", table(
-                [(by, f"{f['right']:.1%}", f["area"], f["risk"]["0.6"]) for by, f in found["best of several"].items()],
-                ("chosen by", "right", "area", "wrong at 60 %")))]
+                [(by, f["right"], f["kept"], f["right of those kept"], f["area"], f["risk"]["0.6"])
+                 for by, f in found["best of several"].items()],
+                ("chosen by", "right", "led back", "right of those", "area", "wrong at 60 %")))]
 
 
 def weights(value: str, out: Path) -> str:
@@ -190,7 +238,7 @@ def main() -> None:
     truth = readers.reader("records")(data / "records", "train")
     named = {Path(args.model).name: args.model}
     named |= {name: weights(value, args.out) for name, value in (each.split("=", 1) for each in args.weak)}
-    found, pages = {}, []
+    found, pages, lines = {}, [], {}
     for name, model in named.items():
         place = args.out / name
         if args.report:
@@ -206,9 +254,12 @@ def main() -> None:
         found[name], judged = study(stored, truth, args.draws)
         pages += sections(name, found[name], judged)
         (args.out / "study.json").write_text(json.dumps(found, indent=1) + "\n")
+        lines[name] = curves(judged)
+        (args.out / "study.svg").write_text(drawn(lines))
         write_page(page("Self-consistency, studied", *pages), args.out / "study.html")
         rows = found[name]["scores"]
-        print(f"{name}: {found[name]['boxes']:,} boxes, kept at IoU 0.5 {found[name]['kept']:.1%}")
+        half = next(row for row in found[name]["table"]["plain filter"] if row["iou"] == 0.5)
+        print(f"{name}: {len(judged):,} boxes; IoU 0.5 keeps {half['kept']:.1%}, right {half['precision']:.1%}")
         for by, f in rows.items():
             print(f"  {by:<11} area {f['area']:.4f}  wrong at 60 % {f['risk']['0.6']:.3f}  "
                   f"wrong ones left {f['wrong left']['0.6']:.1%}  against IoU {said(f.get('against iou'))}")

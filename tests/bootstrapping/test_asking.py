@@ -106,7 +106,7 @@ def test_scores_by_hand():
     pair = Pair("r", "o", "cup", Box(0, 0, 9, 9), (100, 100), ())
     candidate = Candidate("a", 0.64, Box(0, 0, 9, 9), 0.81, margin=0.0, checks={"flip": 1.0, "crop-0": 0.5})
     assert score(pair, candidate, "agreement") == 0.75
-    assert score(pair, candidate, "combined") == pytest.approx((0.81 * 0.64 * 0.5 * 0.75) ** 0.25)
+    assert score(pair, candidate, "combined") == pytest.approx((0.81 + 0.64 + 0.5 + 0.75) / 4)
     assert score(pair, Candidate("a", iou=0.4), "combined") == pytest.approx(0.4)
     assert score(pair, Candidate("a"), "margin") is None
     assert share(800) == 1 and share(-800) == 0 and share(1) + share(-1) == pytest.approx(1)

@@ -12,7 +12,7 @@ SCORES = {
     "margin": "the annotated box against the best other one, as answers to where the description is",
     "contrast": "the description's probability at the annotated box against that at the best other one",
     "agreement": "mean overlap over other wordings, augmentations and a second model",
-    "combined": "geometric mean of all that is known of these",
+    "combined": "mean of all that is known of these",
 }
 
 

@@ -268,12 +268,13 @@ def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: s
     out += [Html(f'<path class="grid" stroke-dasharray="2 4" d="M{at_x(v):.1f} {top}V{high - bottom}"/>'
                  f'<text x="{at_x(v) + 4:.1f}" y="{top + 10}">{text(name)}</text>')
             for name, v in (breaks or {}).items() if xs[0] <= v <= xs[-1]]
+    apart = min(150, (wide - left - right) // len(curves))  # of the names above the curves
     for index, (name, points) in enumerate(curves.items()):
         shade = css(PALETTE[index % len(PALETTE)])
         path = "L".join(f"{at_x(a):.1f} {at_y(b):.1f}" for a, b in points)
         out.append(Html(f'<path class="curve" stroke="{shade}" d="M{path}"><title>{text(name)}</title></path>'))
-        out.append(Html(f'<rect x="{left + 150 * index}" y="6" width="14" height="4" fill="{shade}"/>'
-                        f'<text x="{left + 20 + 150 * index}" y="12">{text(name)}</text>'))
+        out.append(Html(f'<rect x="{left + apart * index}" y="6" width="14" height="4" fill="{shade}"/>'
+                        f'<text x="{left + 20 + apart * index}" y="12">{text(name)}</text>'))
     out.append(Html(f'<text x="{(left + wide) / 2}" y="{high - 6}" text-anchor="middle">{text(x)}</text><text '
                     f'transform="translate(14 {high / 2}) rotate(-90)" text-anchor="middle">{text(y)}</text>'))
     said = title or ", ".join(f"{name} from {p[0][1]:.3g} to {p[-1][1]:.3g}" for name, p in curves.items() if p)
