@@ -11,7 +11,7 @@ import pytest
 from loupe.errors import FileError
 from loupe.readers import reader
 from loupe.reproduce import data, experiment, log
-from loupe.reproduce.cell import Cell, needs, trained, wanted
+from loupe.reproduce.cell import Cell, needs, trained, wanted, with_needs
 from loupe.reproduce.experiment import quick
 from loupe.reproduce.work import Places, _held, _reading, run
 
@@ -40,10 +40,13 @@ def test_every_row_starts_from_the_same_parts_for_equal_steps():
         assert model.codec == ("pink" if row.name.startswith("text") else "xy")
         if row.trains:
             lengths[model.codec == "pink"].add(PINK.updates(row))
-            first = row
-            while first.begins:
-                first = PINK.row(first.begins)
-            assert first.shared and first.name == ("start-random" if "random" in row.name else "start")
+            chain = [row]
+            while chain[-1].begins:
+                chain.append(PINK.row(chain[-1].begins))
+            before = [each for each in chain if each.once]
+            assert [each.name.split("-")[0] for each in before] == ["start", "project"] and all(e.shared for e in before)
+            assert {each.name.endswith("-random") for each in before} == {"random" in row.name}
+            assert before[0].name != "start-captions" or row.name == "no-vg"
     assert [len(found) for found in lengths.values()] == [1, 1]
 
 
@@ -58,7 +61,7 @@ def test_which_tasks_each_row_learns():
     assert learnt("rscd") - learnt("rsc") == {"detection"} and learnt("o365") == learnt("rscd")
     pairs = PINK.recipe_of(PINK.row("o365"), 0).stages[0].mixture.sources[-1]
     assert {name for name, _ in pairs.tasks} == learnt("rscd") - {"caption", "stated", "relation", "relation-objects"}
-    assert needs(PINK, Cell("o365", 2)) == [Cell("start", 2), Cell("pairs", 2)]
+    assert needs(PINK, Cell("o365", 2)) == [Cell("start", 0), Cell("pairs", 2)]
 
 
 def test_numbers_of_the_paper():
@@ -77,8 +80,11 @@ def test_numbers_of_the_paper():
 
 
 def test_how_many_cells():
-    assert [len(wanted(PINK, [table.name], [0])) for table in PINK.tables] == [13, 8, 12, 9]
-    assert len(wanted(PINK, [table.name for table in PINK.tables], range(3))) == 3 * len(PINK.rows)
+    assert [len(wanted(PINK, [table.name], [0])) for table in PINK.tables] == [16, 10, 14, 11]
+    once = sum(row.once for row in PINK.rows)
+    assert once == 5
+    assert len(wanted(PINK, [table.name for table in PINK.tables], range(3))) == once + 3 * (len(PINK.rows) - once)
+    assert [c.name for c in with_needs(PINK, Cell("no-vg", 2))] == ["project-0", "start-captions-0", "no-vg-2"]
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,7 @@ def test_a_real_cell_begins_with_another_and_is_measured(tiny):
     short, places = tiny
     with pytest.raises(FileError, match="needs another that is not there.*start-0"):
         run(short, Cell("rscd", 0), places)
+    run(short, Cell("project", 0), places)
     run(short, Cell("start", 0), places)
     made = run(short, Cell("rscd", 0), places)
     assert made.facts["stages"]["rows"]["step"] == 2 and set(made.columns) == {"local", "grounding"}

@@ -33,6 +33,7 @@ SMALL = ModelSpec(  # 1.3 million parameters
 BEGIN = Start(patch_place=0.4, patch_attention=2.0, qk_gain=1.5, embedding=0.1)
 TOWER = Tune(vision=Full(), bridge=Frozen(), language=Frozen(), tokens="frozen")
 WORDS = Tune(vision=Frozen(), bridge=Full(), language=Full())  # the tower stays: an untrained reader would spoil it
+ALL = Tune(vision=Full(), bridge=Full(), language=Full())
 BETAS = (0.9, 0.99)
 
 SHAPES = (Source("coco", "coco", "coco", split="train2017", tasks=(("detection", 1.0),)),)
@@ -105,6 +106,9 @@ MORE = replace(  # everything again, by how much there is to learn
                   "segmentation": {"phrases": "refers", "boxed": 0.6}})
 FINE = replace(  # and the finest, whose questions are short: colours and outlines, place by place
     MORE, tasks=tuple({**dict(MORE.tasks), "reading": 1.4, "reconstruction": 6.0, "segmentation": 2.4}.items()))
+DEEP = replace(  # then by what is still to be learnt: words in print, quarters, telling one thing from its like
+    FINE, tasks=tuple({**dict(FINE.tasks), "grounding": 3.5, "description": 2.0, "coarse-position": 2.4,
+                       "counting": 1.8, "region": 1.6, "reading": 2.0, "reconstruction": 4.0}.items()))
 STEEP = Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon")
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
@@ -123,7 +127,9 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
         Stage("all", Mixture((MORE,), pairs_per_image=8), STEEP, WORDS, epochs=None, steps=1700, batch=64),
         Stage("fine", Mixture((FINE,), pairs_per_image=12), STEEP, WORDS, epochs=None, steps=2200, batch=96),
         Stage("polish", Mixture((FINE,), pairs_per_image=12), replace(STEEP, lr=1.2e-3, schedule="cosine"),
-              Tune(vision=Full(), bridge=Full(), language=Full()), epochs=None, steps=5600, batch=96),
+              ALL, epochs=None, steps=5600, batch=96),
+        Stage("deepen", Mixture((DEEP,), pairs_per_image=12), replace(STEEP, lr=1.5e-3, schedule="cosine"), ALL,
+              epochs=None, steps=8500, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),

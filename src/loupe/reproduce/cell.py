@@ -34,7 +34,12 @@ def cell(experiment: Experiment, name: str) -> Cell:
 
 def needs(experiment: Experiment, of: Cell) -> list[Cell]:
     """The cells whose products this one takes up."""
-    return [Cell(name, of.seed) for name in experiment.row(of.row).needs]
+    return [beside(experiment, name, of.seed) for name in experiment.row(of.row).needs]
+
+
+def beside(experiment: Experiment, row: str, seed: int) -> Cell:
+    """The cell of that row which cells of the seed take up: with the same seed, or the only one."""
+    return Cell(row, 0 if experiment.row(row).once else seed)
 
 
 def wanted(experiment: Experiment, tables: Iterable[str], seeds: Sequence[int]) -> list[Cell]:
@@ -45,7 +50,8 @@ def wanted(experiment: Experiment, tables: Iterable[str], seeds: Sequence[int]) 
         name = waiting.pop()
         names.add(name)
         waiting += experiment.row(name).needs
-    return [Cell(row.name, seed) for seed in seeds for row in experiment.rows if row.name in names]
+    found = [beside(experiment, row.name, seed) for seed in seeds for row in experiment.rows if row.name in names]
+    return list(dict.fromkeys(found))
 
 
 def with_needs(experiment: Experiment, of: Cell) -> list[Cell]:

@@ -100,7 +100,7 @@ class Row:
     what it was not asked yet, in a cell of its own. blind: nothing is trained, that model is asked
     without being shown the pictures. without: the same, where these modules alone are shown blank pictures
     (predictors.without). told: asked with what its refiner found in words, too. A row that stands in no table is
-    measured in no column.
+    measured in no column. once: done with seed 0 alone, and what rows of every seed begin with.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Row:
     blind: bool = False
     again: bool = False
     shared: bool = False  # made ready for other rows; its steps are not compared with theirs
+    once: bool = False
     without: tuple[str, ...] = ()
     told: bool = False
 

@@ -20,7 +20,7 @@ from loupe import bootstrapping, config
 from loupe.errors import FileError
 from loupe.readers import reader
 from loupe.reproduce import data, log
-from loupe.reproduce.cell import Cell, asked, made, needs
+from loupe.reproduce.cell import Cell, asked, beside, made, needs
 from loupe.reproduce.experiment import Experiment, Pairs
 from loupe.reproduce.measuring import Asking, measure
 
@@ -47,7 +47,7 @@ class Places:
         row = experiment.row(cell.row)
         if row.trains:
             return self.of(experiment, cell) / "run" / "model"
-        return self.model(experiment, Cell(row.begins, cell.seed))
+        return self.model(experiment, beside(experiment, row.begins, cell.seed))
 
     @property
     def refined(self) -> Path:
@@ -97,7 +97,7 @@ def _train(experiment: Experiment, cell: Cell, places: Places) -> dict:
     row, where = experiment.row(cell.row), data.roots(experiment, places.data)
     recipe, facts = experiment.recipe_of(row, cell.seed), {}
     if row.begins:
-        recipe = recipe.change(f"weights={places.model(experiment, Cell(row.begins, cell.seed)).resolve()}")
+        recipe = recipe.change(f"weights={places.model(experiment, beside(experiment, row.begins, cell.seed)).resolve()}")
     if row.reads:
         recipe, facts["pairs"] = _reading(experiment, cell, row.reads, recipe, places, where)
     done = train(recipe, places.of(experiment, cell) / "run", where, device="cpu", workers=0, save_minutes=0.5, keep=1,
@@ -120,7 +120,7 @@ def _parts(model: Path) -> dict[str, str]:
 def _reading(experiment: Experiment, cell: Cell, reads: Pairs, recipe, places: Places, where: dict):
     """The recipe with the pairs' source drawn as often as the row wants, its folder among `where`; without any pair
     the source is left out. The second is what the log says of it."""
-    folder = places.of(experiment, Cell(reads.of, cell.seed)) / f"kept-{reads.iou:g}"
+    folder = places.of(experiment, beside(experiment, reads.of, cell.seed)) / f"kept-{reads.iou:g}"
     count, kept = _keep(experiment, cell, reads, places, folder)
     for stage in recipe.stages:
         own = [source for source in stage.mixture.sources if source.name == reads.source]
@@ -139,7 +139,7 @@ def _keep(experiment: Experiment, cell: Cell, reads: Pairs, places: Places, fold
     """(pictures, pairs) of the records that this row's filter keeps, written to the folder."""
     from loupe.bootstrapping.output import write_kept
 
-    maker = Cell(reads.of, cell.seed)
+    maker = beside(experiment, reads.of, cell.seed)
     stored = bootstrapping.read(places.of(experiment, maker) / "pairs")
     pairs = bootstrapping.kept(stored.pairs, bootstrapping.Rule(iou=reads.iou))
     if not pairs:
