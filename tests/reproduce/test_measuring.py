@@ -18,13 +18,13 @@ from loupe.evals.spec import Benchmark
 from loupe.games import GAMES
 from loupe.games.arcade import Arcade
 from loupe.games.players import chance
+from loupe.predictors import baseline
 from loupe.recipes import recipe
 from loupe.reproduce import data, experiment, log, playing
 from loupe.reproduce.cell import Cell, asked, made
 from loupe.reproduce.experiment import Claim, Column, Experiment, Play, Row, Table, quick
 from loupe.reproduce.measuring import Asking, measure, rungs
 from loupe.reproduce.page import Results, page
-from loupe.reproduce.unseeing import unseeing
 from loupe.reproduce.verdict import number, summary
 from loupe.sample import Answer
 from tests.games.playground import LENGTH, Lights, facing
@@ -128,31 +128,24 @@ def test_rungs_are_of_the_questions_and_answers_are_asked_once(photos, tmp_path)
     what = replace(benchmark("photo-pixels"), name="b", split="train", grid=8)
     column = replace(ERROR, benchmark=what, limit=1)
     opened = Asking(None, photos).questions(what, 1)
-    assert set(unseeing(opened, photos)) == {"mean colour"}, "no training split to be fitted on: grey"
-    fitted = replace(opened, benchmark=replace(what, fit="train"))
-    flat = unseeing(fitted, photos)["mean colour"]
-    assert flat.colour.r == pytest.approx(100, abs=3) and flat.colour.b == pytest.approx(100, abs=3)
+    flat = baseline("mean-colour", opened.samples)
     asking, seen = Asking(flat, photos, tmp_path / "answers"), []
-    answer = type(flat).answer
     asking.predictor = counting = type("Counting", (), {
-        "name": "counting", "answer": lambda self, samples: (seen.append(1) or a for a in answer(flat, samples))})()
+        "name": "counting", "whole": True, "answer": lambda self, samples: (
+            seen.append(s) or a for s, a in zip(samples, flat.answer(samples)))})()
     off = measure(asking, column, "first")
     total = measure(asking, replace(column, figure="error, sum"), "second")
-    assert len(seen) == 64 and [p.name for p in (tmp_path / "answers").iterdir()] == ["first.jsonl"]
+    assert len(seen) == 1 and [p.name for p in (tmp_path / "answers").iterdir()] == ["first.jsonl"]
     assert counting is asking.predictor and off.value == pytest.approx(100 * math.sqrt(2) * 100 / 255, abs=1.5)
     assert total.value == pytest.approx(off.value * math.sqrt(2), rel=0.03) and off.low <= off.value <= off.high
     assert rungs(asking, column)["grey"] == pytest.approx(100 * math.sqrt(2) * 100 / 255, abs=1.0)
 
 
-def test_a_filled_box_is_the_baseline_of_masks():
-    from loupe.image import Image
-    from loupe.predictors.baselines import centre_box
-    from loupe.reproduce.unseeing import Filled
-    from loupe.sample import Sample, user
-
-    picture = Image.of(np.zeros((20, 40, 3), np.uint8))
-    (said,) = Filled(centre_box()).answer([Sample((picture,), (user("?"),))])
-    assert said.found[0].region.xyxy == (10, 5, 30, 15) and said.found[1].region.array().sum() == 200
+def test_what_knows_a_part_of_the_answer_is_no_baseline(photos):
+    """Of pictures the two that do not look; the picture's own mean stands among the rungs."""
+    what = replace(benchmark("photo-pixels"), name="b", split="train", grid=8)
+    line = data._beside(replace(ERROR, benchmark=what, limit=1), Asking(None, photos, progress=False))
+    assert set(line["values"]) == {"grey", "mean-colour"} and line["rungs"].keys() == {"grey"}
 
 
 LIGHTS = replace(GAMES["space-invaders"], repeat=1, idle=False)

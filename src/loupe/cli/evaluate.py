@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="only N of the questions, a random choice that is "
                         "always the same (default: all; of a suite's benchmarks 300 each)")
     parser.add_argument("--blind", action="store_true", help="also ask the model without showing it the pictures "
-                        "(mini-* always do)")
+                        "(mini-* always do, but for masks and pixels)")
     parser.add_argument("--without", metavar="MODULE[,MODULE]", help="show these modules a blank picture: tower, or "
                         "refiner, detector, segmenter of a model that has them (answers in OUT/without-MODULE)")
     parser.add_argument("--curve", action="store_true", help="measure every checkpoint of the run MODEL, and draw the "
@@ -144,7 +144,7 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
     shown = [judged(evaluate(first, questions, roots, out, limit=args.limit, scoring=scoring), args, out)]
     shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False, scoring=scoring)
               for name in BASELINES if name in others]
-    if predictor is not None and (args.blind or questions.benchmark.draw) and not questions.benchmark.form:
+    if predictor is not None and (args.blind or (questions.benchmark.draw and not questions.benchmark.form)):
         path = None if shown[0].path is None else shown[0].path.with_suffix(".blind.jsonl")
         blind = evaluate(Blind(predictor), questions, roots, path, limit=args.limit, scoring=scoring)
         shown.append(judged(blind, args, out))

@@ -38,7 +38,7 @@ def _refer(dataset: str, by: str, counts: Mapping[str, int | None]) -> list[Benc
 def _masks(of: Benchmark) -> Benchmark:
     """Masks of the same phrases: a box first, then questions inside it (PAE-LaMM §4.2; there --limit 100)."""
     name = of.name.replace(of.options["dataset"], f"{of.options['dataset']}-masks", 1)
-    return replace(of, name=name, metric="masks", form="mask", grid=64, inside=True, answer=48, fit=None)
+    return replace(of, name=name, metric="masks", form="mask", grid=64, inside=True, answer=48)
 
 
 def _coco(what: str, task_name: str, metric: str, **options) -> Benchmark:
@@ -67,7 +67,7 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     _coco("pixels", "reconstruction", "colours", task_options={"size": 64}, draw=1, most=100, form="colours", grid=64,
           answer=32),
     Benchmark("photo-pixels", "pictures", "pictures", "val", task="reconstruction", metric="colours",
-              task_options={"size": 64}, draw=1, most=100, form="colours", grid=64, answer=32),
+              task_options={"size": 64}, draw=1, most=100, form="colours", grid=64, answer=32, fit="train"),
     *CHATSPOT,
     *MINI,
 )}

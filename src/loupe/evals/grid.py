@@ -28,6 +28,7 @@ from loupe.world.noise import floor
 
 TOGETHER = 16  # pictures asked about before the first is put together
 WORD = 6  # tokens that hold "yes" or "no" and what ends an answer
+FILTER = "bicubic"
 PATCHES = 8  # of a side; the patch mean is that of the patch a place lies in
 
 
@@ -140,7 +141,7 @@ def places(width: int, height: int, grid: int) -> list[Point]:
     return [Point((i + 0.5) * width / grid, (j + 0.5) * height / grid) for j in range(grid) for i in range(grid)]
 
 
-def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") -> Sample:
+def squares(record: Record, grid: int, size: int = 64, filter: str = FILTER) -> Sample:
     """One question for the colours of grid x grid places of the picture squeezed to size x size.
 
     Each place is the centre of a pixel of the small picture, in the middle of a cell of the grid.
@@ -151,16 +152,24 @@ def squares(record: Record, grid: int, size: int = 64, filter: str = "bicubic") 
     small = downsampled(record.image, size, filter).astype(float)
     at = pixels_of(grid, size)
     truth = small[at[:, None], at]  # [grid, grid, 3]
-    patch = small.reshape(PATCHES, size // PATCHES, PATCHES, size // PATCHES, 3).mean((1, 3))
-    means = {"patch mean": patch[at[:, None] * PATCHES // size, at * PATCHES // size],
-             "image mean": small.mean((0, 1))}
-    extra = {name: float(np.abs(truth - mean).mean() / 255) for name, mean in means.items()}
+    extra = {name: float(np.abs(truth - mean).mean() / 255) for name, mean in means(small, grid).items()}
     extra |= {"noise floor": floor(record, size, filter), "size": size}
+    if filter != FILTER:
+        extra["filter"] = filter
     extra["ladder"] = {name: errors(rung[at[:, None], at], truth) for name, rung in
                        ladder(record.image, size, filter).items()}
     extra["truth"] = tuple(Colour(*(int(v) for v in c)) for c in truth.reshape(-1, 3))
     return Sample((record.image,), (user(f"The colours of {grid} x {grid} places?"),), "reconstruction",
                   identity(record, "reconstruction", f"grid:{grid}"), record.id, extra)
+
+
+def means(small: np.ndarray, grid: int) -> dict[str, np.ndarray]:
+    """What little is known of [grid, grid, 3] places of a small picture: the mean of the patch each lies in, and the
+    picture's, [3]."""
+    small, size = np.asarray(small, float), len(small)
+    at = pixels_of(grid, size) * PATCHES // size
+    patch = small.reshape(PATCHES, size // PATCHES, PATCHES, size // PATCHES, 3).mean((1, 3))
+    return {"patch mean": patch[at[:, None], at], "image mean": small.mean((0, 1))}
 
 
 def pixels_of(grid: int, size: int) -> np.ndarray:

@@ -75,8 +75,8 @@ def evaluation_page(results: Sequence, model: str | Sequence[str], roots: Roots 
     ordered = [r for name in names for r in results if r.benchmark == name]
     models = (model,) if isinstance(model, str) else tuple(model)
     own = [r for r in ordered if r.model in models]
-    whole = section("Scores", scores(score_lines(ordered, models)),
-                    note="Unreadable answers count as wrong. Baselines never look at the picture.")
+    whole = section("Scores", scores(score_lines(ordered, models)), note="Unreadable answers count as wrong. Baselines "
+                    "never look at the picture; some are told a part of the truth, as their names say.")
     said = [r.benchmark if len(models) == 1 else f"{r.benchmark}, {r.model}" for r in own]
     answers = [answers_section(r, roots, shown, name) for r, name in zip(own, said)]
     figures = [table([(f.name, cell(f), f.count) for f in r.scores.figures]

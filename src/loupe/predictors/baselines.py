@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loupe.errors import ConfigError, ImageError, unknown_name
-from loupe.predictor import unanswered
+from loupe.predictor import Predictor, unanswered
+from loupe.predictors.whole import Filled, TrueBox, grey, mean_colour, patch_mean, picture_mean
 from loupe.regions import Box, Region
 from loupe.sample import Answer, Found, Sample
 
@@ -117,6 +118,19 @@ def class_name() -> Knowing:
     return Knowing("class-name", say)
 
 
+def centre_box_filled() -> Filled:
+    return Filled("centre-box-filled", centre_box())
+
+
+def mean_box_filled(samples: Iterable[Sample]) -> Filled:
+    return Filled("mean-box-filled", mean_box(samples))
+
+
+def true_box_filled() -> Filled:
+    """What a mask must beat that adds nothing to the right box."""
+    return Filled("true-box-filled", TrueBox())
+
+
 def majority(samples: Iterable[Sample]) -> FixedText:
     """The most frequent true text of training questions; of several, the first in order of letters. A list of names is
     a text; an empty list is "none"."""
@@ -135,17 +149,22 @@ def _text(truth) -> str:
 
 
 BASELINES: dict[str, Callable] = {"whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box,
-                                  "majority": majority, "random-object": random_object, "class-name": class_name}
-FITTED = ("mean-box", "majority")  # need training questions
+                                  "majority": majority, "random-object": random_object, "class-name": class_name,
+                                  "centre-box-filled": centre_box_filled, "mean-box-filled": mean_box_filled,
+                                  "true-box-filled": true_box_filled, "grey": grey, "mean-colour": mean_colour,
+                                  "picture-mean": picture_mean, "patch-mean": patch_mean}
+FITTED = ("mean-box", "majority", "mean-box-filled", "mean-colour")  # need training questions
 SCENES = ("random-object", "class-name")  # need questions with their scene
+TOLD = ("true-box-filled", "picture-mean", "patch-mean")  # all of them know a part of the very answer
 FOR = {"referring": ("whole-image", "centre-box", "mean-box", "random-object"), "numbers": ("majority",),
        "words": ("majority", "class-name"), "boxes": ("random-object",), "sets": ("majority",),
        "descriptions": ("majority", "class-name"), "relations": ("majority",), "answers": ("majority",),
        "classes": ("majority",), "contains": ("majority",), "circular": ("majority",), "yes-no": ("majority",),
-       "judged": ("majority",)}
+       "judged": ("majority",), "masks": ("centre-box-filled", "mean-box-filled", "true-box-filled"),
+       "colours": ("grey", "mean-colour", "picture-mean", "patch-mean")}
 
 
-def baseline(name: str, samples: Iterable[Sample] | None = None) -> FixedBox | FixedText | Knowing:
+def baseline(name: str, samples: Iterable[Sample] | None = None) -> Predictor:
     """The named baseline; those of FITTED need training questions."""
     if name not in BASELINES:
         raise unknown_name("baseline", name, BASELINES)

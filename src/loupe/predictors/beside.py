@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loupe.errors import LoupeError
 from loupe.predictors.baselines import FITTED, FOR, SCENES, baseline
 
@@ -20,7 +22,8 @@ def beside(questions, roots, shelf=None) -> tuple[dict, list[str]]:
             made[name] = baseline(name)
         elif what.fit:
             try:
-                train = train or open_questions(what, roots, split=what.fit, shelf=shelf, most=FITTED_ON).samples
+                boxes = replace(what, form="", metric="referring") if what.form == "mask" else what  # without outlines
+                train = train or open_questions(boxes, roots, split=what.fit, shelf=shelf, most=FITTED_ON).samples
                 made[name] = baseline(name, train)
             except LoupeError as error:
                 left_out.append(f"{name} is left out: {error}")

@@ -9,14 +9,13 @@ from pathlib import Path
 from loupe import world
 from loupe.data.draw import place
 from loupe.evals.spec import Benchmark
-from loupe.predictors.baselines import whole_image
+from loupe.predictors.baselines import TOLD, whole_image
 from loupe.predictors.beside import beside
 from loupe.reproduce import log, playing
 from loupe.reproduce.cell import Cell, asked
 from loupe.reproduce.experiment import Column, Experiment, Play
 from loupe.reproduce.log import baselines, write_baselines
 from loupe.reproduce.measuring import Asking, measure, rungs
-from loupe.reproduce.unseeing import unseeing
 
 
 def write(experiment: Experiment, data: Path, workers: int = 1, cells: Iterable[Cell] = ()) -> None:
@@ -66,7 +65,7 @@ def measure_baselines(experiment: Experiment, out: Path, data: Path, columns: tu
 def _beside(column: Column, asking: Asking) -> dict[str, dict[str, float]]:
     """{"values" of baselines} and, where the column has some, {"rungs"}."""
     opened = asking.questions(column.benchmark, column.limit)
-    known = beside(opened, asking.where, asking.shelf)[0] | unseeing(opened, asking.where, asking.shelf)
+    known = {name: made for name, made in beside(opened, asking.where, asking.shelf)[0].items() if name not in TOLD}
     values = {name: measure(asking.of(predictor), column, column.name).value for name, predictor in known.items()}
     below = rungs(asking.of(next(iter(known.values()))), column) if column.rungs else {}
     return {"values": values, **({"rungs": below} if below else {})}
