@@ -251,15 +251,18 @@ def legend(*kinds: str) -> Html:
 
 
 def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: str = "", title: str = "",
-          breaks: Mapping[str, float] | None = None) -> Html:
-    """Curves as inline SVG. series: name -> [(x, y), ...]; breaks: name -> x of a dotted line (a stage begins)."""
+          breaks: Mapping[str, float] | None = None, least: float | None = None) -> Html:
+    """Curves as inline SVG. series: name -> [(x, y), ...]; breaks: name -> x of a dotted line (a stage begins).
+
+    least: what lies below it stands on the lower edge, with an arrow and its value."""
     curves = {name: [(a, b) for a, b in points if math.isfinite(a) and math.isfinite(b)]
               for name, points in series.items()}
     everything = [point for points in curves.values() for point in points]
     if len(everything) < 2:
         return tag("p", "Too few points for a curve.", class_="note")
     left, right, top, bottom, wide, high = 58, 18, 26, 44, 760, 300
-    xs, ys = _ticks(*_span(p[0] for p in everything)), _ticks(*_span([0.0, *(p[1] for p in everything)]))
+    shown = [y if least is None else max(y, least) for _, y in everything]
+    xs, ys = _ticks(*_span(p[0] for p in everything)), _ticks(*_span([0.0, *shown]))
     at_x = lambda v: left + (v - xs[0]) / (xs[-1] - xs[0]) * (wide - left - right)  # noqa: E731
     at_y = lambda v: high - bottom - (v - ys[0]) / (ys[-1] - ys[0]) * (high - top - bottom)  # noqa: E731
     out = [Html(f'<path class="grid" d="M{left} {at_y(v):.1f}H{wide - right}"/><text x="{left - 8}" '
@@ -269,16 +272,28 @@ def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: s
                  f'<text x="{at_x(v) + 4:.1f}" y="{top + 10}">{text(name)}</text>')
             for name, v in (breaks or {}).items() if xs[0] <= v <= xs[-1]]
     apart = min(150, (wide - left - right) // len(curves))  # of the names above the curves
+    deep: dict[float, int] = {}  # x -> values said there
     for index, (name, points) in enumerate(curves.items()):
         shade = css(PALETTE[index % len(PALETTE)])
-        path = "L".join(f"{at_x(a):.1f} {at_y(b):.1f}" for a, b in points)
+        path = "L".join(f"{at_x(a):.1f} {at_y(max(b, ys[0])):.1f}" for a, b in points)
         out.append(Html(f'<path class="curve" stroke="{shade}" d="M{path}"><title>{text(name)}</title></path>'))
+        for a, b in points:
+            if b < ys[0]:
+                deep[a] = deep.get(a, 0) + 1
+                out.append(_below(at_x(a), high - bottom, deep[a], f"{b:.3g}", shade, last=a == xs[-1]))
         out.append(Html(f'<rect x="{left + apart * index}" y="6" width="14" height="4" fill="{shade}"/>'
                         f'<text x="{left + 20 + apart * index}" y="12">{text(name)}</text>'))
     out.append(Html(f'<text x="{(left + wide) / 2}" y="{high - 6}" text-anchor="middle">{text(x)}</text><text '
                     f'transform="translate(14 {high / 2}) rotate(-90)" text-anchor="middle">{text(y)}</text>'))
     said = title or ", ".join(f"{name} from {p[0][1]:.3g} to {p[-1][1]:.3g}" for name, p in curves.items() if p)
     return tag("div", tag("svg", *out, viewBox=f"0 0 {wide} {high}", role="img", aria_label=said), class_="chart")
+
+
+def _below(x: float, edge: float, rank: int, value: str, shade: str, last: bool) -> Html:
+    """An arrow that leaves the chart at its lower edge, with the value that lies there; the rank-th from below."""
+    away, anchor = (-7, "end") if last else (7, "start")
+    return Html(f'<path d="M{x - 5:.1f} {edge - 8}h10l-5 8z" fill="{shade}"/><text x="{x + away:.1f}" '
+                f'y="{edge + 6 - 13 * rank}" text-anchor="{anchor}" style="fill:{shade};font-weight:600">{value}</text>')
 
 
 def _span(values: Iterable[float]) -> tuple[float, float]:

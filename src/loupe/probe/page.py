@@ -27,6 +27,7 @@ from loupe.image import Image
 from loupe.probe.figures import BANDS, COLOURS, Measured, said_colours
 
 SHOWN = 12  # pictures
+LEAST = -1.0  # captured share that the chart still shows in its place
 
 
 def report(rows: Sequence[Measured], models: Sequence[str], images: Sequence[Image], truth: Sequence[np.ndarray],
@@ -74,10 +75,11 @@ def figure(f: Figure | None) -> str:
 
 
 def _curves(rows: Sequence[Measured]) -> Html:
-    """Captured share against the middle of each band, in octaves."""
+    """Captured share by octave. Far below nothing the curves leave the chart, so that the rest can be read."""
     middles = {f"{low:g} to {high:g}": k for k, (low, high) in enumerate(zip(BANDS, BANDS[1:]))}
-    series = {m.name: [(middles[f.name], round(max(f.value, -0.5), 4)) for f in m.captured] for m in rows[:5]}
-    return chart(series, "octave of spatial frequency (0: half a cycle to one a picture)", "captured share")
+    series = {m.name: [(middles[f.name], round(f.value, 4)) for f in m.captured] for m in rows[:5]}
+    return chart(series, "octave of spatial frequency (0: half a cycle to one a picture)", "captured share",
+                 least=LEAST)
 
 
 def _swatches(name: str, said: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Html:
