@@ -127,7 +127,7 @@ def test_what_lies_below_a_chart_is_said():
     """The axis goes down to `least` where it must; a curve below it runs along the edge, each point with its value."""
     series = {"one": [(0, 1.0), (1, -3.25), (2, -0.4)], "two": [(0, 1.0), (1, -7.5), (2, -20.0)]}
     drawn = chart(series, least=-1.0)
-    assert re.search(r'd="M58\.0 26\.0L400\.0 256\.0L742\.0 187\.0"', drawn), "from 1 to -1: -0.4 at 0.7 of 230 pixels"
+    assert re.search(r'd="M58\.0 26\.0L400\.0 256\.0L742\.0 187\.0"', drawn), "-0.4 at 0.7 of 230"
     assert re.findall(r">(-[\d.]+)</text>", drawn) == ["-1", "-0.5", "-3.25", "-7.5", "-20"]
     heights = [float(v) for v in re.findall(r'y="([\d.]+)" text-anchor="(?:start|end)" style', drawn)]
     assert heights == [249, 236, 249], "two at one place stand above one another"
