@@ -16,6 +16,7 @@ from loupe.models.decoding import Rows, see
 from loupe.models.look import Limits, Look, answer, turn
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import train_tokenizer
+from loupe.predictors.seen import SeenBy
 from loupe.regions import Box, Point
 from loupe.sample import Found, ImageMark, Sample, assistant, user
 
@@ -227,3 +228,14 @@ def test_too_long_a_question_says_so():
     with pytest.raises(ConfigError, match="does not fit"):
         look.ask("how many? " * 60)
     assert answer(model, look.prefix, [], [], Limits()) == []
+
+
+def test_a_picture_inside_a_question_needs_room_once():
+    """The look's own prefix is no part of such a question."""
+    model, shown = tiny(), picture(1)
+    look, inside = Look.at(model, [shown]), Sample((shown,), (user("before", ImageMark(0), "where?"),))
+    length = len(model.encoder.encode([inside])[0])
+    model.encoder.max_length = length + 4
+    assert look.prefix.length > 4
+    assert look.answers([inside]) == look.answers([inside, inside])[1:]
+    assert [a.raw for a in SeenBy(model, [(shown,)], Limits()).answer([inside])] == [look.answers([inside])[0].raw]

@@ -19,7 +19,7 @@ QWEN2 = {**LLAMA, "model_type": "qwen2"}
 
 
 def transformers_own(monkeypatch):
-    monkeypatch.setattr(stack, "runs", lambda decoder, x: False)
+    monkeypatch.setattr(stack, "runs", lambda decoder: False)
 
 
 @pytest.mark.parametrize("merged", [True, False], ids=["merged", "apart"])
@@ -39,7 +39,7 @@ def test_layers_are_those_of_transformers(language, merged, monkeypatch):
         x = torch.randn(n, t, 32, generator=torch.Generator().manual_seed(t))
         mask = torch.ones(1, 1, t, at + t, dtype=torch.bool).tril(at)
         positions = torch.arange(at, at + t).expand(n, t) + torch.tensor([[0], [2], [7]])
-        assert stack.runs(model.decoder, x)
+        assert stack.runs(model.decoder)
         own = stack.run(model.decoder, x, additive(mask, x), positions, caches[0], None, ready)
         with monkeypatch.context() as patched:
             transformers_own(patched)
@@ -59,7 +59,7 @@ def test_what_hangs_onto_a_layer_is_heeded():
         insert(layer, Adapter(hidden=4))
         layer.input_layernorm.adapter.up.weight.normal_(generator=torch.Generator().manual_seed(1))
     adapted = model.hidden(x, mask, positions)
-    assert stack.runs(model.decoder, x) and not torch.allclose(before, adapted, atol=1e-2)
+    assert stack.runs(model.decoder) and not torch.allclose(before, adapted, atol=1e-2)
     theirs = model.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions)
     assert torch.allclose(adapted, theirs.last_hidden_state, atol=2e-5)
     with_hook = model.decoder.layers[0].self_attn.q_proj.register_forward_hook(lambda module, given, out: 0 * out)
@@ -67,19 +67,26 @@ def test_what_hangs_onto_a_layer_is_heeded():
     assert not torch.allclose(model.hidden(x, mask, positions), adapted, atol=1e-3)
     with_hook.remove()
     model.decoder.layers[0].register_forward_hook(lambda module, given, out: out)
-    assert not stack.runs(model.decoder, x)
+    assert not stack.runs(model.decoder)
 
 
 def test_training_other_types_and_other_models_do_not_go_through():
     model = tiny(LLAMA)
-    x = torch.zeros(1, 1, 32)
-    assert not stack.runs(model.decoder, x)  # a gradient is wanted
+    assert not stack.runs(model.decoder)  # a gradient is wanted
     with torch.no_grad():
-        assert stack.runs(model.decoder, x) and not stack.runs(model.decoder, x.bfloat16())
-        assert not stack.runs(torch.nn.Linear(1, 1), x)
+        assert stack.runs(model.decoder)
+        assert not stack.runs(torch.nn.Linear(1, 1))
         with torch.autocast("cpu", torch.bfloat16):
-            assert not stack.runs(model.decoder, x)
-        assert not stack.runs(model.train().decoder, x)
+            assert not stack.runs(model.decoder)
+        assert not stack.runs(model.train().decoder)
+        assert not stack.runs(model.eval().bfloat16().decoder)
+
+
+def test_words_alone_in_half_precision_go_through_transformers(monkeypatch):
+    """There is no picture whose type could speak for the words'."""
+    model = tiny(LLAMA).to(torch.bfloat16)
+    monkeypatch.setattr(stack, "run", lambda *_: pytest.fail("bfloat16 went through the layers for float32"))
+    assert len(Look.at(model, []).answers(["where?", "how many?"])) == 2
 
 
 @pytest.mark.parametrize("owners", [[0, 0, 0], [0, 0, 1, 1], [1, 0, 1, 1, 0], [0, 2, 2, 2], [2, 1, 0]])

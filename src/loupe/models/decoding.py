@@ -177,7 +177,7 @@ class Rows:
         self.wide = int(lengths.max())
         more = self.wide + min(most, ROOM)
         layers = len(prefix.layers) or model.language.config.get_text_config().num_hidden_layers
-        runs = stack.runs(model.decoder, prefix.seen)
+        runs = stack.runs(model.decoder)
         self.ready = stack.merged(model.decoder) if runs and most > MERGED else None
         self.view = runs and bool(prefix.layers) and len(bodies) * prefix.length >= VIEWED
         self.start = 0 if self.view else prefix.length  # columns of the prefix among the rows' own

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loupe.errors import ConfigError
-from loupe.evals.shown import Shown, shown
 from loupe.image import Image
 from loupe.models import dense
+from loupe.models.askable import Askable
 from loupe.models.decoding import Prefix, generate, see
 from loupe.models.encoding import Encoded
 from loupe.models.guide import Guide
@@ -18,8 +18,7 @@ from loupe.models.reading import pieces, read
 from loupe.models.vlm import VLM
 from loupe.models.weighing import Dice
 from loupe.regions import Mask, Region
-from loupe.sample import PLACED, Answer, Found, Part, Sample, Turn, turn
-from loupe.tasks import question
+from loupe.sample import Answer, Part, Sample, Turn, turn
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Limits:
 ONE_REGION = 96  # tokens that hold any box, point or colour
 
 
-class Look:
+class Look(Askable):
     """Pictures the model has seen. Regions in questions and answers are in pixels of the original pictures.
 
     Regions in answers lie on the first picture: no codec here says on which picture a coordinate lies.
@@ -57,34 +56,12 @@ class Look:
         """A picture that does not decode is an ImageError."""
         return cls(model, images, see(model, [images]), limits)
 
-    def ask(self, *parts: Part | Region, constrain: str | None = None, max_tokens: int | None = None) -> Answer:
-        """One question of text and regions: ask("What is in", Box(40, 60, 210, 300), "?").
-
-        constrain: None, or what the answer must be and cannot help being: "box", "boxes", "point", "points", "polygon",
-        "colour", "text" (no region), "free" (every region in it well formed).
-        """
-        return self.answers([parts], constrain=constrain, max_tokens=max_tokens)[0]
-
     def answers(self, questions: Iterable, *, constrain: str | None = None,
                 max_tokens: int | None = None) -> list[Answer]:
-        """Several questions at once, each text, a Turn, parts, or a Sample on these pictures (with earlier turns)."""
         samples = [self._sample(q) for q in questions]
         limits = replace(self.limits, constrain=constrain or self.limits.constrain,
                          answer=max_tokens or self.limits.answer)
         return answer(self.model, self.prefix, [0] * len(samples), samples, limits)
-
-    def locate(self, phrase: str, *, constrain: str | None = None) -> tuple[Found, ...]:
-        """Where `phrase` is, with scores; empty when the model says it is not there, or says nothing readable."""
-        return self.locate_each([phrase], constrain=constrain)[0]
-
-    def locate_each(self, phrases: Sequence[str], *, constrain: str | None = None) -> list[tuple[Found, ...]]:
-        asked = [self._task("grounding", phrase=phrase) for phrase in phrases]
-        return [tuple(replace(f, phrase=f.phrase or phrase) for f in a.found)
-                for phrase, a in zip(phrases, self.answers(asked, constrain=constrain))]
-
-    def describe(self, region: Region) -> Answer:
-        """Words about a region."""
-        return self.answers([self._task("description", region=region)])[0]
 
     def pixels(self, n: int = 64, **options) -> np.ndarray:
         """The picture as the model sees it, uint8 [n, n, 3]; see `loupe.models.dense.pixels`."""
@@ -98,26 +75,9 @@ class Look:
         """The same as probabilities; see `loupe.models.dense.likely`."""
         return dense.likely(self, phrase, grid, **options)
 
-    def show(self, *what) -> Shown:
-        """The pictures with answers or regions on them, for Jupyter or to be saved; see `loupe.evals.shown.shown`."""
-        return shown(self.images, *what)
-
-    def _repr_html_(self) -> str:
-        return self.show()._repr_html_()
-
     def talk(self) -> Talk:
         """A conversation: each turn is answered knowing the earlier ones."""
         return Talk(self)
-
-    def _task(self, name: str, **fields) -> Sample:
-        return Sample(self.images, (question(name, **fields),), task=name, extra=fields)
-
-    def _sample(self, asked) -> Sample:
-        if isinstance(asked, Sample):
-            return asked
-        if isinstance(asked, (str, *PLACED)):
-            asked = (asked,)
-        return Sample(self.images, (asked if isinstance(asked, Turn) else turn(*asked),))
 
 
 class Talk:
@@ -170,8 +130,9 @@ def answer(model: VLM, prefix: Prefix, owners: Sequence[int], samples: Sequence[
             own = see(model, [samples[i].images], e.prefix)
             out[i] = answer(model, own, [0], [samples[i]], limits)[0]
     bodies = [e.ids for e in encoded]
-    most = [room_for(model, prefix.length, body, limits.longest) for body in bodies]
-    order = sorted((i for i in range(len(samples)) if out[i] is None), key=lambda i: len(bodies[i]))
+    left = [i for i, found in enumerate(out) if found is None]
+    most = {i: room_for(model, prefix.length, bodies[i], limits.longest) for i in left}
+    order = sorted(left, key=lambda i: len(bodies[i]))
     for chunk in chunks(order, bodies, prefix.length, limits):
         guides = guides_of(model, [samples[i] for i in chunk], limits)
         written, _ = generate(model, prefix, [owners[i] for i in chunk], [bodies[i] for i in chunk],

@@ -32,11 +32,12 @@ class Merged:
     fed: Tensor  # [2 F, D]: gate and up
 
 
-def runs(decoder: nn.Module, x: Tensor) -> bool:
+def runs(decoder: nn.Module) -> bool:
     """Whether `run` may stand in for the decoder now."""
-    if type(decoder).__name__ not in KNOWN or x.dtype != torch.float32 or torch.is_grad_enabled():
+    if type(decoder).__name__ not in KNOWN or decoder.training or torch.is_grad_enabled():
         return False
-    if torch.is_autocast_enabled(x.device.type) or decoder.training:
+    weight = decoder.norm.weight
+    if weight.dtype != torch.float32 or torch.is_autocast_enabled(weight.device.type):
         return False
     plain = set(getattr(decoder.config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
     return plain and not any(_touched(part) for layer in decoder.layers for part in (layer, layer.self_attn, layer.mlp))

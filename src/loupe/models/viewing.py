@@ -137,7 +137,7 @@ class Batch:
             mask = torch.cat([self.known[:, None].expand(n, wide, -1), earlier & fresh[:, None]], -1)[:, None]
         positions = self.next[:, None] + torch.arange(wide, device=device)
         x = self.model.embed(tokens)
-        if self.view and not stack.runs(self.model.decoder, x):
+        if self.view and not stack.runs(self.model.decoder):
             out = self.model.decoder(inputs_embeds=x, attention_mask=additive(mask, x), position_ids=positions,
                                      past_key_values=self.cache, use_cache=True, front=self.front).last_hidden_state
         else:
@@ -216,9 +216,7 @@ def _write(batch: Batch, feeds: list[list[int]], most: int, rail, watch: Sequenc
     out, states = [Short() for _ in feeds], [rail.start if rail else 0] * len(feeds)
     for k, row in enumerate(out):
         feeds[k] += _forced(row, states, k, rail, most)
-    active = [k for k, row in enumerate(out) if not row.stopped and len(row.ids) < most]
-    if len(active) < len(out) and active:
-        batch.keep(active)
+    active = [k for k, row in enumerate(out) if not row.stopped and len(row.ids) < most]  # all of them, or none
     while active:
         logits = batch.model.logits(batch.feed([feeds[k] for k in active])).float()
         _take(logits, [out[k] for k in active], active, states, rail, stop, watch)

@@ -85,7 +85,7 @@ class VLM(nn.Module):
         """[B, T, D] -> [B, T, D], behind the final norm. mask [B or 1, 1, T, S] bool, None where everything is seen; a
         given `cache` is used and filled. front: what the rows see before them, and ready: merged weights, where
         `stack.runs`."""
-        if front is not None or ready is not None or stack.runs(self.decoder, x):
+        if front is not None or ready is not None or stack.runs(self.decoder):
             wall = None if mask is None else additive(mask, x)
             return stack.run(self.decoder, x, wall, positions, cache, front, ready)
         if mask is None:

@@ -106,27 +106,27 @@ class SeenBy:
                 by_number.setdefault(len(sample.images), []).append(i)
         for number, members in by_number.items():
             prefix = self.prefixes[number]
-            ready = self._encoded([samples[i] for i in members], prefix.length, role)
+            ready = self._encoded([samples[i] for i in members], role)
             out |= {i: e for i, e in zip(members, ready) if isinstance(e, Answer)}
             asked = [(i, self.owners[samples[i].images], e) for i, e in zip(members, ready) if isinstance(e, Encoded)]
             out |= work(prefix, asked, samples)
         return [out[i] for i in range(len(samples))]
 
-    def _encoded(self, samples: Sequence[Sample], prefix: int, role: str) -> list[Encoded | Answer]:
+    def _encoded(self, samples: Sequence[Sample], role: str) -> list[Encoded | Answer]:
         """Each sample in tokens, or why it cannot be asked: a region outside the view, no room, a turn too many."""
         encoder, most = self.vlm.encoder, self.vlm.encoder.max_length
         try:
             out = list(encoder.encode(samples))
         except LoupeError as error:
             if len(samples) > 1:
-                return [each for sample in samples for each in self._encoded([sample], prefix, role)]
+                return [each for sample in samples for each in self._encoded([sample], role)]
             return [unanswered(error, "question")]
         for k, (sample, encoded) in enumerate(zip(samples, out)):
             if not sample.turns or sample.turns[-1].role != role:
                 wanted = {"user": "question", "assistant": "answer"}[role]
                 out[k] = unanswered(ConfigError(f"sample does not end with a {wanted}", where=sample.id), "question")
-            elif prefix + len(encoded.ids) >= most:
-                out[k] = unanswered(ConfigError("question is too long", got=f"{prefix + len(encoded.ids)} tokens",
+            elif len(encoded) >= most:
+                out[k] = unanswered(ConfigError("question is too long", got=f"{len(encoded)} tokens",
                                                 expected=f"below {most}"), "question")
         return out
 
