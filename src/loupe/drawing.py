@@ -20,6 +20,7 @@ from loupe.sample import Answer, Found, Regions
 # Okabe and Ito's colours, told apart with every common colour vision; ordered so that neighbours differ most.
 PALETTE = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66))
 TRUE, PREDICTED, ASKED = PALETTE[2], PALETTE[3], PALETTE[0]
+GAP = 8  # pixels between pictures side by side
 SMALLEST = 480  # longer side in pixels below which a picture is enlarged by a whole number
 
 
@@ -240,11 +241,11 @@ def _overlap(a: Box, b: Box) -> bool:
     return min(a.x2, b.x2) > max(a.x1, b.x1) and min(a.y2, b.y2) > max(a.y1, b.y1)
 
 
-def _side_by_side(panels: list[Pillow.Image], gap: int = 8) -> Pillow.Image:
-    out = Pillow.new("RGB", (sum(p.width for p in panels) + gap * (len(panels) - 1), max(p.height for p in panels)),
+def _side_by_side(panels: list[Pillow.Image]) -> Pillow.Image:
+    out = Pillow.new("RGB", (sum(p.width for p in panels) + GAP * (len(panels) - 1), max(p.height for p in panels)),
                      "white")
     x = 0
     for panel in panels:
         out.paste(panel, (x, 0))
-        x += panel.width + gap
+        x += panel.width + GAP
     return out

@@ -64,12 +64,12 @@ def rankings(judged: Sequence[Judged]) -> list[Ranking]:
     return [each for each in (ranking(judged, by) for by in SCORES) if each.known]
 
 
-def better(judged: Sequence[Judged], by: str, than: str, draws: int = 400, seed: int = 0) -> tuple[float, float, float]:
+def better(judged: Sequence[Judged], by: str, than: str, draws: int = 400) -> tuple[float, float, float]:
     """(difference of areas `by` - `than`, 95 % interval by resampling pictures); below zero is better."""
     records: dict[str, list[int]] = {}
     for position, (pair, *_) in enumerate(judged):
         records.setdefault(pair.record, []).append(position)
-    groups, rng = list(records.values()), np.random.default_rng(seed)
+    groups, rng = list(records.values()), np.random.default_rng(0)
     columns = [[score(pair, candidate, name) for pair, candidate, _ in judged] for name in (by, than)]
     wrong = [not verdict.right for *_, verdict in judged]
 

@@ -35,6 +35,7 @@ from loupe.plain import from_plain
 from loupe.record import Record
 
 THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 0.9)
+LISTED = 60  # classes
 Known = Sequence[tuple[Verdict | None, ...]]
 
 
@@ -185,8 +186,9 @@ def _card(pair: Pair, candidate: Candidate, reason: str, said: Sequence[Verdict 
     return card(shown, *lines)
 
 
-def _classes(numbers: dict, most: int = 60) -> Html:
+def _classes(numbers: dict) -> Html:
     rows = [(name, c["described"], c["kept"], f"{c['kept'] / c['described']:.1%}")
-            for name, c in list(numbers["classes"].items())[:most]]
-    note = f"The {most} most frequent of {len(numbers['classes'])}." if len(numbers["classes"]) > most else ""
+            for name, c in list(numbers["classes"].items())[:LISTED]]
+    several = len(numbers["classes"])
+    note = f"The {LISTED} most frequent of {several}." if several > LISTED else ""
     return section("Classes", table(rows, ("class", "described", "kept", "share")), note=note)

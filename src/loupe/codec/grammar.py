@@ -175,9 +175,9 @@ def numbers(kind: str, grid: int = 0, decimals: int = 0, comma: str = ",", fewer
     return tuple(out)
 
 
-def colour(open: str = "[", close: str = "]", comma: str = ",") -> Group:
+def colour(comma: str = ",") -> Group:
     """[r,g,b] with whole numbers 0..255."""
-    return Group(Mark("colour", row(open, *numbers("colour", comma=comma), close)), ("colour",))
+    return Group(Mark("colour", row("[", *numbers("colour", comma=comma), "]")), ("colour",))
 
 
 def _inner(node) -> tuple:

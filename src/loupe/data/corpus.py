@@ -30,14 +30,14 @@ SHARD = 1000  # groups
 OPEN = 8  # shards whose line offsets are kept
 
 
-def write_corpus(groups, out: str | Path, *, shard_size: int = SHARD, roots: Roots = None, about: Mapping | None = None,
+def write_corpus(groups, out: str | Path, *, shard_size: int = SHARD, roots: Roots = None,
                  workers: int = 1) -> Corpus:
     """Write `groups` (len, draw(i) -> samples and drops, about) into `out`, or go on where a killed run stopped.
 
     Finished shards are kept; a folder that holds another corpus is refused. Bytes do not depend on `workers`.
     """
     out, named = Path(out), _absolute(roots)
-    plan = {"loupe": _version(), **groups.about, "shard_size": int(shard_size), **(about or {})}
+    plan = {"loupe": _version(), **groups.about, "shard_size": int(shard_size)}
     if shard_size < 1:
         raise ConfigError("a shard holds at least one group", got=shard_size)
     _claim(out, plan)

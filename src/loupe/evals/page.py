@@ -251,8 +251,8 @@ def legend(*kinds: str) -> Html:
 
 
 def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: str = "", title: str = "",
-          breaks: Mapping[str, float] | None = None, least: float | None = None) -> Html:
-    """Curves as inline SVG. series: name -> [(x, y), ...]; breaks: name -> x of a dotted line (a stage begins).
+          least: float | None = None) -> Html:
+    """Curves as inline SVG. series: name -> [(x, y), ...].
 
     least: what lies below it stands on the lower edge, with an arrow and its value."""
     curves = {name: [(a, b) for a, b in points if math.isfinite(a) and math.isfinite(b)]
@@ -268,9 +268,6 @@ def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: s
     out = [Html(f'<path class="grid" d="M{left} {at_y(v):.1f}H{wide - right}"/><text x="{left - 8}" '
                 f'y="{at_y(v) + 4:.1f}" text-anchor="end">{v:g}</text>') for v in ys]
     out += [Html(f'<text x="{at_x(v):.1f}" y="{high - bottom + 18}" text-anchor="middle">{v:,g}</text>') for v in xs]
-    out += [Html(f'<path class="grid" stroke-dasharray="2 4" d="M{at_x(v):.1f} {top}V{high - bottom}"/>'
-                 f'<text x="{at_x(v) + 4:.1f}" y="{top + 10}">{text(name)}</text>')
-            for name, v in (breaks or {}).items() if xs[0] <= v <= xs[-1]]
     apart = min(150, (wide - left - right) // len(curves))  # of the names above the curves
     deep: dict[float, int] = {}  # x -> values said there
     for index, (name, points) in enumerate(curves.items()):
@@ -292,8 +289,9 @@ def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: s
 def _below(x: float, edge: float, rank: int, value: str, shade: str, last: bool) -> Html:
     """An arrow that leaves the chart at its lower edge, with the value that lies there; the rank-th from below."""
     away, anchor = (-7, "end") if last else (7, "start")
-    return Html(f'<path d="M{x - 5:.1f} {edge - 8}h10l-5 8z" fill="{shade}"/><text x="{x + away:.1f}" '
-                f'y="{edge + 6 - 13 * rank}" text-anchor="{anchor}" style="fill:{shade};font-weight:600">{value}</text>')
+    return Html(f'<path d="M{x - 5:.1f} {edge - 8}h10l-5 8z" fill="{shade}"/>'
+                f'<text x="{x + away:.1f}" y="{edge + 6 - 13 * rank}" text-anchor="{anchor}" '
+                f'style="fill:{shade};font-weight:600">{value}</text>')
 
 
 def _span(values: Iterable[float]) -> tuple[float, float]:

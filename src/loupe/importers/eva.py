@@ -32,11 +32,11 @@ BIASES = ("attn.q_bias", "attn.v_bias")
 UNUSED = re.compile(r"(norm|fc_norm|head|mask_token|lm_head|rel_pos_bias)\b.*|.*relative_position_index")
 
 
-def convert(tensors: Mapping[str, Tensor], size: int = 448, depth: int = DEPTH, heads: int | None = None,
+def convert(tensors: Mapping[str, Tensor], size: int = 448, heads: int | None = None,
             where: Path | None = None) -> tuple[nn.Module, tuple[str, ...]]:
     """(Blip2VisionModel of pictures `size` pixels wide, names left out) from EVA's names, all after `visual_encoder.`
     taken off. The final norm is plain: EVA has none there, and what stands behind it belongs to another file."""
-    state, left = renamed(tensors, depth, where)
+    state, left = renamed(tensors, where)
     config = shape(state, size, heads, where)
     positions, width = "embeddings.position_embedding", config["hidden_size"]
     state[positions] = resized(state[positions], size // config["patch_size"])
@@ -52,14 +52,14 @@ def convert(tensors: Mapping[str, Tensor], size: int = 448, depth: int = DEPTH, 
     return model.eval(), left
 
 
-def renamed(tensors: Mapping[str, Tensor], depth: int, where: Path | None) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """({transformers' name: tensor}, names left out: layers behind `depth` and heads of other uses)."""
+def renamed(tensors: Mapping[str, Tensor], where: Path | None) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """({transformers' name: tensor}, names left out: layers behind DEPTH and heads of other uses)."""
     out, left, foreign = {}, [], []
     for name, tensor in tensors.items():
         match = BLOCK.fullmatch(name)
         if name in NAMES:
             out[NAMES[name]] = tensor
-        elif match and int(match[1]) >= depth:
+        elif match and int(match[1]) >= DEPTH:
             left.append(name)
         elif match:
             mine = _in_block(match[2])
@@ -75,7 +75,7 @@ def renamed(tensors: Mapping[str, Tensor], depth: int, where: Path | None) -> tu
         raise CheckpointError("these are not the weights of an EVA tower", got=listed(foreign), where=where)
     for name in [n for n in tensors if n.endswith(BIASES[0])]:
         match = BLOCK.fullmatch(name)
-        if int(match[1]) < depth:
+        if int(match[1]) < DEPTH:
             q, v = tensors[name], tensors.get(name.replace(*BIASES))
             if v is None:
                 raise CheckpointError("queries have a bias and values have none", got=name, where=where)

@@ -177,10 +177,10 @@ def told(reader: Sequence[Record], index: int) -> tuple[Record | None, str]:
         return None, "picture does not decode"
 
 
-def things_of(reader: Sequence[Record], most: int = NOUNS_FROM) -> frozenset[str]:
+def things_of(reader: Sequence[Record]) -> frozenset[str]:
     """Names of things that are at home in this data set: its classes, or what its first records often name."""
     names: Counter[str] = Counter()
-    for index in range(min(most, len(reader))):
+    for index in range(min(NOUNS_FROM, len(reader))):
         record, _ = told(reader, index)
         if record is None:
             continue

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 HANDLE = re.compile(r"<r\d+>")
-SHAPE = '{"dialogues": [[{"user": "...", "assistant": "..."}, ...], ...]}'
 
 
 @dataclass(frozen=True)

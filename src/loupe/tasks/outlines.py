@@ -127,8 +127,8 @@ def size(o: Object) -> float:
     return sum(map(area, o.shape)) if o.shape else o.box.area
 
 
-def simplified(ring, most: int = CORNERS) -> Polygon:
-    """At most `most` of a ring's corners: again and again the one farthest from the sides so far."""
+def simplified(ring) -> Polygon:
+    """At most CORNERS of a ring's corners: again and again the one farthest from the sides so far."""
     at = [(float(x), float(y)) for x, y in ring]
     first = min(range(len(at)), key=lambda k: at[k][0] + at[k][1])
     at = at[first:] + at[:first + 1]  # closed
@@ -136,7 +136,7 @@ def simplified(ring, most: int = CORNERS) -> Polygon:
     far = max(range(1, last), key=lambda k: (at[k][0] - x0) ** 2 + (at[k][1] - y0) ** 2)
     enough = 0.02 * max(max(v) - min(v) for v in zip(*at))
     sides = [_farthest(at, 0, far), _farthest(at, far, last)]
-    while len(sides) < most:
+    while len(sides) < CORNERS:
         widest = max(sides)
         gap, k, a, b = widest
         if k < 0 or (gap <= enough and len(sides) > 2):
@@ -144,7 +144,7 @@ def simplified(ring, most: int = CORNERS) -> Polygon:
         sides.remove(widest)
         sides += [_farthest(at, a, k), _farthest(at, k, b)]
     kept = sorted(a for _, _, a, _ in sides)
-    return Polygon(tuple(at[k] for k in kept) if len(kept) > 2 else tuple(at[:min(most, last)]))
+    return Polygon(tuple(at[k] for k in kept) if len(kept) > 2 else tuple(at[:min(CORNERS, last)]))
 
 
 def _farthest(at: list[tuple[float, float]], a: int, b: int) -> tuple[float, int, int, int]:

@@ -134,7 +134,6 @@ PREDICATES = (
     Predicate("kind", lambda p: p.a.name == p.b.name and p.a.size == p.b.size, lambda p: p.a.name == p.b.name,
               ("the same shape as", "like"), 0.4, refers=False),
 )
-BY_FORM = {form: predicate for predicate in PREDICATES for form in predicate.forms}
 
 
 def form(predicate: Predicate, pair: Pair, rng: np.random.Generator) -> str:

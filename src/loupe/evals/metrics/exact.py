@@ -67,12 +67,12 @@ def boxes(predictions: Sequence[Prediction]) -> Scores:
     return Scores("boxes", n, figures, counted(unread))
 
 
-def matches(found: Sequence[Box], true: Sequence[Box], least: float = 0.5) -> int:
-    """How many can be paired one to one, the best pairs first."""
+def matches(found: Sequence[Box], true: Sequence[Box]) -> int:
+    """How many can be paired one to one with an IoU of 0.5 or more, the best pairs first."""
     pairs = sorted(((iou(f, t), i, j) for i, f in enumerate(found) for j, t in enumerate(true)), reverse=True)
     left, right, count = set(), set(), 0
     for value, i, j in pairs:
-        if value >= least and i not in left and j not in right:
+        if value >= 0.5 and i not in left and j not in right:
             left.add(i)
             right.add(j)
             count += 1

@@ -9,6 +9,8 @@ import numpy as np
 
 from loupe.evals.metrics.interval import wilson
 
+DRAWS = 400  # of questions, for an interval
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -60,18 +62,16 @@ def mean(name: str, values: Iterable[float]) -> Figure:
     return Figure(name, sum(values) / len(values) if values else 0.0, count=len(values))
 
 
-def resampled(name: str, rows: Sequence[Sequence[float]], figure: Callable[..., float], count: int | None = None,
-              times: int = 400) -> Figure:
+def resampled(name: str, rows: Sequence[Sequence[float]], figure: Callable[..., float]) -> Figure:
     """figure(*sums of the columns of rows), a row per question; its interval is that of questions drawn again with
-    replacement (2.5 % and 97.5 % of `times` draws, always the same ones)."""
+    replacement (2.5 % and 97.5 % of DRAWS draws, always the same ones)."""
     rows = np.asarray(rows, float)
     if not len(rows):
         return Figure(name, 0.0, 0.0, 1.0, 0)
-    drawn = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), times)  # [times, N]
+    drawn = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), DRAWS)  # [DRAWS, N]
     low, high = np.quantile([figure(*sums) for sums in drawn @ rows], (0.025, 0.975))
     value = figure(*rows.sum(0))
-    return Figure(name, float(value), float(min(low, value)), float(max(high, value)),
-                  len(rows) if count is None else count)
+    return Figure(name, float(value), float(min(low, value)), float(max(high, value)), len(rows))
 
 
 def counted(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:

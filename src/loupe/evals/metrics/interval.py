@@ -7,7 +7,7 @@ import math
 Z95 = 1.959963984540054  # two-sided 95 % of a normal distribution
 
 
-def wilson(hits: int, count: int, z: float = Z95) -> tuple[float, float]:
+def wilson(hits: float, count: int) -> tuple[float, float]:
     """Wilson's score interval of hits / count; (0, 1) of nothing.
 
     >>> tuple(round(v, 4) for v in wilson(0, 10))
@@ -15,7 +15,7 @@ def wilson(hits: int, count: int, z: float = Z95) -> tuple[float, float]:
     """
     if count <= 0:
         return 0.0, 1.0
-    share, spread = hits / count, z * z / count
+    share, spread = hits / count, Z95 * Z95 / count
     middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / count + spread / (4 * count))
+    half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / count + spread / (4 * count))
     return (0.0 if hits == 0 else middle - half), (1.0 if hits == count else middle + half)
