@@ -139,6 +139,16 @@ def test_cache_gives_back_what_was_put(mini, pictures, found, tmp_path):
     assert cache.get(pictures[0].content_hash, [0]) is None
 
 
+def test_a_whole_file_of_the_cache_that_says_something_else_counts_as_none(mini, pictures, found, tmp_path):
+    cache = Cache(tmp_path, mini.identity)
+    cache.put("00", [0], found[0])
+    with np.load(cache.path("00", [0])) as file:
+        arrays = dict(file)
+    for meta in (b"{}", b"[]", b'{"size": [9, 9], "tags": [], "things": [{"name": "cup"}]}'):
+        np.savez(cache.path("00", [0]), **arrays | {"meta": np.frombuffer(meta, np.uint8)})
+        assert cache.get("00", [0]) is None
+
+
 def test_cached_makes_what_is_missing_or_damaged(mini, pictures, tmp_path):
     cached = Cached(mini, tmp_path, Views(2), batch=2)
     first = cached.refine(pictures, 1)

@@ -53,9 +53,9 @@ class Cache:
             with np.load(path, allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes())
                 arrays = [file[name].astype(np.float32) for name in ARRAYS] if features else None
+            return _restored(meta, arrays)
         except DAMAGE:
             return None
-        return _restored(meta, arrays)
 
     def put(self, content: str, view: list, refined: Refined) -> None:
         keep = slice(None) if self.rows == "all" else slice(0)
