@@ -24,13 +24,14 @@ from loupe.bootstrapping.filters import DAMAGED, Work, work
 from loupe.bootstrapping.output import finish
 from loupe.bootstrapping.pair import to_line
 from loupe.bootstrapping.settings import Rule, Settings
-from loupe.bootstrapping.stored import MANIFEST, PLAN, SHARDS, Shard, Stored, lines_of, loaded, put, read
+from loupe.bootstrapping.stored import MANIFEST, SHARDS, Shard, Stored, lines_of, loaded, read
 from loupe.data import scale
-from loupe.errors import ConfigError, FileError, ImageError, LoupeError
+from loupe.errors import ConfigError, ImageError, LoupeError
 from loupe.evals.runner import identity
 from loupe.plain import to_plain
 from loupe.predictor import Predictor
 from loupe.readers.base import Reader
+from loupe.writers.plan import claim
 
 FAILED = "predictor failed"
 
@@ -58,7 +59,7 @@ def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: 
         raise ConfigError("several workers each need their own parts", got=f"{workers} workers, no make=")
     pictures = min(len(reader), settings.limit or len(reader))
     plan = _plan(predictor, reader, settings, second)
-    _claim(out, plan)
+    claim(out, plan, "another bootstrapping lies here")
     shards = range(-(-pictures // settings.shard))
     if retry:
         for number in shards:
@@ -84,21 +85,6 @@ def _plan(predictor: Predictor, reader: Reader, settings: Settings, second: Pred
     plan = {"settings": said, "model": identity(predictor), "second": identity(second) if second else None,
             "source": {"reader": reader.source, "split": reader.split, "hash": reader.hash, "pictures": len(reader)}}
     return json.loads(json.dumps(plan))  # as it is read again
-
-
-def _claim(out: Path, plan: dict) -> None:
-    """Begin the folder, or check that it holds this very plan."""
-    stored = out / PLAN
-    if not stored.is_file():
-        if out.is_dir() and any(out.iterdir()):
-            raise FileError("will not write among other files", got=f"{out}, which is not empty",
-                            expected="a new or empty folder, or one begun by the same command")
-        return put(stored, plan)
-    known = loaded(stored)
-    differ = config.differences(known, plan) if known != plan else ()
-    if differ:
-        raise FileError("another bootstrapping lies here", got="; ".join(differ[:4]), where=stored,
-                        do="give another --out, or delete the folder to start again")
 
 
 def _groups(number: int, settings: Settings, pictures: int) -> dict[int, range]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from loupe.bootstrapping.pair import Pair, from_line
 from loupe.errors import FileError
 from loupe.writers.files import atomic, writing
+from loupe.writers.plan import PLAN
 
 try:
     import fcntl
@@ -19,7 +20,7 @@ except ImportError:  # Windows: two runs on one folder are not kept apart
     fcntl = None
 
 KIND, VERSION = "bootstrapping", 1
-PLAN, MANIFEST, PAIRS, SHARDS, RECORDS = "plan.json", "manifest.json", "pairs.jsonl", "shards", "records"
+MANIFEST, PAIRS, SHARDS, RECORDS = "manifest.json", "pairs.jsonl", "shards", "records"
 
 
 @dataclass(frozen=True)

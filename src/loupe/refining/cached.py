@@ -12,6 +12,9 @@ from loupe.models.refined import Refined
 from loupe.refining.cache import Cache
 from loupe.refining.pipeline import Pipeline, checked
 from loupe.refining.views import Views
+from loupe.writers.plan import PLAN
+
+MANIFEST = "manifest.json"  # of a finished run
 
 
 class Cached:
@@ -84,8 +87,6 @@ class Stored:
     """A folder that `loupe refine` wrote, without its refiner: a picture that is not there is an error."""
 
     def __init__(self, folder: str | Path, views: Views | None = None):
-        from loupe.refining.output import MANIFEST, PLAN
-
         self.folder, self.views = Path(folder), views or Views()
         plan, manifest = (_read(self.folder / name) for name in (PLAN, MANIFEST))
         if plan is None or plan.get("rows") not in ("all", "found"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -103,5 +102,5 @@ def closest(asked: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     return (both / (areas - both).clamp(min=1e-12)).argmax(-1)
 
 
-def load_mini(name: str | Path = SHIPPED, thresholds: Thresholds | None = None, device: str = "cpu") -> Mini:
-    return Mini(load_refiner(name, device), str(name), thresholds)
+def load_mini(thresholds: Thresholds | None = None, device: str = "cpu") -> Mini:
+    return Mini(load_refiner(SHIPPED, device), SHIPPED, thresholds)

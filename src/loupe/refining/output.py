@@ -16,7 +16,7 @@ from loupe.frame import squash
 from loupe.image import Image
 from loupe.models.refined import Refined
 from loupe.record import Object, Record
-from loupe.refining.cached import Cached
+from loupe.refining.cached import MANIFEST, Cached
 from loupe.refining.page import gallery
 from loupe.refining.spatial import spatial
 from loupe.writers import files
@@ -25,8 +25,8 @@ from loupe.writers.files import ARRAY, Document, Entry, atomic
 from loupe.writers.numbers import whole
 from loupe.writers.records import Records
 
-PLAN, MANIFEST, COCO, SPATIAL, GALLERY = ("plan.json", "manifest.json", "annotations/instances.json", "spatial.txt",
-                                          "gallery.html")
+COCO, SPATIAL, GALLERY = "annotations/instances.json", "spatial.txt", "gallery.html"
+MANY = 64  # pictures whose findings are read together
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def finish(out: Path, images: Sequence[Image], cached: Cached, missed: Sequence[
     return manifest
 
 
-def _found(images: Sequence[Image], cached: Cached, what: str, many: int = 64) -> Iterator[Refined]:
+def _found(images: Sequence[Image], cached: Cached, what: str) -> Iterator[Refined]:
     """What was found in each whole picture, without features, a few at a time."""
     with tqdm(total=len(images), desc=what, unit="picture", delay=2, disable=None, leave=False) as bar:
-        for first in range(0, len(images), many):
-            some = images[first:first + many]
+        for first in range(0, len(images), MANY):
+            some = images[first:first + MANY]
             yield from cached.refine(some, features=False)
             bar.update(len(some))
 

@@ -19,15 +19,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from loupe import config
 from loupe.data import scale
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.image import Image
-from loupe.refining.cached import Cached
-from loupe.refining.output import MANIFEST, PLAN, Outputs, finish
+from loupe.refining.cached import MANIFEST, Cached
+from loupe.refining.output import Outputs, finish
 from loupe.refining.pipeline import Pipeline
 from loupe.refining.views import Views
-from loupe.writers.files import atomic
+from loupe.writers.plan import claim
 
 BATCHES = 8  # of pictures in the piece of work that one process takes
 
@@ -56,7 +55,9 @@ def run(images: Sequence[Image], out: str | Path, pipeline: Pipeline, settings: 
         raise ConfigError("a batch has at least one picture", got=settings.batch)
     folder = Path(cache) if cache is not None else out / "cache"
     cached = Cached(pipeline, folder, settings.views, settings.rows, settings.batch)
-    _claim(out, {"refiner": pipeline.identity, "views": asdict(settings.views), "rows": settings.rows})
+    claim(out, {"refiner": pipeline.identity, "views": asdict(settings.views), "rows": settings.rows},
+          "another refining lies here")
+    (out / MANIFEST).unlink(missing_ok=True)  # of a run with fewer pictures
     size = BATCHES * settings.batch
     pieces = range(-(-len(images) // size))
     job = partial(_worker, make if workers > 1 else None, pipeline if workers <= 1 else None, folder, settings,
@@ -90,25 +91,3 @@ def _fill(cached: Cached, images: tuple[Image, ...], size: int, piece: int) -> s
             unread[index] = str(error)
     cached.fill(readable, views)
     return json.dumps(unread)
-
-
-def _claim(out: Path, plan: dict) -> None:
-    """Begin the folder, or check that it holds this very plan."""
-    plan = json.loads(json.dumps(plan))
-    stored = out / PLAN
-    if stored.is_file():
-        try:
-            known = json.loads(stored.read_text("utf-8"))
-        except ValueError as error:
-            raise FileError("cannot read", got=error, where=stored) from None
-        differ = config.differences(known, plan) if known != plan else ()
-        if differ:
-            raise FileError("another refining lies here", got="; ".join(differ[:4]), where=stored,
-                            do="give another --out, or delete the folder to start again")
-        (out / MANIFEST).unlink(missing_ok=True)
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise FileError("will not write among other files", got=f"{out}, which is not empty",
-                        expected="a new or empty folder, or one begun by the same command")
-    with atomic(stored) as file:
-        file.write((json.dumps(plan, indent=1) + "\n").encode())

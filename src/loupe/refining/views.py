@@ -74,21 +74,21 @@ class Views:
             raise ConfigError("no such view", got=number, expected=f"0 to {self.count - 1}")
 
 
-def through(whole: Refined, place: Frame, least: float = LEAST) -> tuple[tuple[Tag, ...], tuple[Thing, ...]]:
-    """(tags, things) of the whole picture in the frame's pixels. A thing of which less than `least` is seen is gone,
+def through(whole: Refined, place: Frame) -> tuple[tuple[Tag, ...], tuple[Thing, ...]]:
+    """(tags, things) of the whole picture in the frame's pixels. A thing of which less than LEAST is seen is gone,
     and so is a tag none of whose things is left."""
-    things = tuple(moved for thing in whole.things if (moved := moved_thing(thing, place, least)) is not None)
+    things = tuple(moved for thing in whole.things if (moved := moved_thing(thing, place)) is not None)
     named, left = {thing.name for thing in whole.things}, {thing.name for thing in things}
     return tuple(tag for tag in whole.tags if tag.word not in named - left), things
 
 
-def moved_thing(thing: Thing, place: Frame, least: float) -> Thing | None:
+def moved_thing(thing: Thing, place: Frame) -> Thing | None:
     box = place.to_model(thing.box)
     shown = Box(min(max(box.x1, 0.0), place.width), min(max(box.y1, 0.0), place.height),
                 min(max(box.x2, 0.0), place.width), min(max(box.y2, 0.0), place.height))
     mask = place.to_model(thing.mask)
     seen = (shown.area / box.area if box.area else 0.0) if not thing.mask.area else mask.area / (
         thing.mask.area * place.width * place.height / place.view.area)
-    if seen < least or not shown.area:
+    if seen < LEAST or not shown.area:
         return None
     return Thing(thing.name, thing.attributes, shown, mask, thing.score)

@@ -21,15 +21,15 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
-from loupe import config
 from loupe.data import scale
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.image import Image
 from loupe.record import Record
 from loupe.writers.files import atomic, member
+from loupe.writers.plan import claim
 from loupe.writers.shards import pair_of
 
-PLAN, SCORES, MANIFEST = "plan.json", "scores", "manifest.json"
+SCORES, MANIFEST = "scores", "manifest.json"
 END = bytes(1024)  # of a tar archive
 SHARES = (1, 5, 10, 25, 50, 75, 90, 95, 99)  # per cent, at which the spread of scores is told
 
@@ -64,8 +64,9 @@ def run(records: Sequence[Record], out: str | Path, make: Callable[[], Scorer], 
     if not len(records):
         raise FileError("there is no picture to score", got="none", expected="pictures with captions")
     scorer = make()
-    _claim(out, {"data": {"source": getattr(records, "source", ""), "hash": getattr(records, "hash", ""),
-                          "pictures": len(records)}, "model": scorer.identity, "piece": settings.piece})
+    claim(out, {"data": {"source": getattr(records, "source", ""), "hash": getattr(records, "hash", ""),
+                         "pictures": len(records)}, "model": scorer.identity, "piece": settings.piece},
+          "scores of other pictures or of another model lie here")
     pieces = [k for k in range(-(-len(records) // settings.piece)) if not _scores(out, k).is_file()]
     job = partial(_worker, records, out, settings, scorer if workers <= 1 else None, make)
     with tqdm(total=len(records), initial=len(records) - _size(records, settings, pieces), desc="relevance",
@@ -166,23 +167,3 @@ def _read(path: Path) -> list[dict]:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise FileError("cannot read scores", got=error, where=path, do="delete it; they are made again") from None
-
-
-def _claim(out: Path, plan: dict) -> None:
-    """Begin the folder, or check that it holds this very plan."""
-    plan, stored = json.loads(json.dumps(plan)), out / PLAN
-    if stored.is_file():
-        try:
-            known = json.loads(stored.read_text("utf-8"))
-        except ValueError as error:
-            raise FileError("cannot read", got=error, where=stored) from None
-        if known != plan:
-            raise FileError("scores of other pictures or of another model lie here", where=stored,
-                            got="; ".join(config.differences(known, plan)[:4]),
-                            do="give another --out, or delete the folder to start again")
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise FileError("will not write among other files", got=f"{out}, which is not empty",
-                        expected="a new or empty folder, or one begun by the same command")
-    with atomic(stored) as file:
-        file.write((json.dumps(plan, indent=1) + "\n").encode())
