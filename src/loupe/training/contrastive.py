@@ -7,7 +7,6 @@ answers and share the target evenly (as labels do in UniCL, Yang et al. 2022, ar
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from loupe.errors import ConfigError, ImageError
+from loupe.errors import ConfigError
 from loupe.models import clip as sides
 from loupe.models.encoding import Encoder
 from loupe.models.vlm import VLM
 from loupe.record import Record
+from loupe.training.kept import Kept
 from loupe.training.objective import Work
-from loupe.training.pretraining import ROOM, Drawn, memory
+from loupe.training.pretraining import Drawn, decoded
 
 JUDGED = 256  # held-out pictures of which each caption has to find its own
 
@@ -41,32 +41,22 @@ class Pairs:
 
 class CaptionWork:
     """(Drawn, caption) pairs -> Work. Pictures that do not decode are dropped, captions cut to the text side's length;
-    both are counted. Pictures are kept up to `room` bytes (None: ROOM, or a quarter of the machine's memory)."""
+    both are counted. Pictures are kept up to `room` bytes (see `Kept`)."""
 
     def __init__(self, encoder: Encoder, tokenizer, room: int | None = None):
         self.encoder, self.tokenizer = encoder, tokenizer
-        self.room = min(ROOM, memory() // 4) if room is None else room
-        self.kept: dict[tuple, np.ndarray] = {}
+        self.kept = Kept(room)
 
     def __call__(self, group: Sequence[tuple[Drawn, str]]) -> Work:
-        pixels, captions, keys, drops = [], [], [], Counter()
-        for drawn, caption in group:
-            try:
-                pixels.append(self._picture(drawn))
-            except ImageError as error:
-                drops["picture does not decode"] += 1
-                if drops.total() == len(group):
-                    raise ImageError("no picture of an update decodes", got=error, do="mend the folder") from None
-                continue
-            captions.append(caption)
-            keys.append(drawn.key)
+        made, names, drops = decoded(group, self._picture)
+        pixels, captions = zip(*made)
         ids, cut = self.encode(captions)
         if cut:
             drops["caption longer than the text side reads, cut"] += cut
-        count = float(len(keys))
-        batch = Pairs(torch.from_numpy(self.encoder.normal(np.stack(pixels))), ids, alike(captions) | alike(keys))
-        return Work(batch, torch.full((2,), count, dtype=torch.float64), count, images=len(keys), pairs=len(keys),
-                    ids=tuple("/".join(map(str, key)) for key in keys), drops=drops)
+        count = float(len(names))
+        batch = Pairs(torch.from_numpy(self.encoder.normal(np.stack(pixels))), ids, alike(captions) | alike(names))
+        return Work(batch, torch.full((2,), count, dtype=torch.float64), count, images=len(names), pairs=len(names),
+                    ids=tuple(names), drops=drops)
 
     def encode(self, captions: Sequence[str]) -> tuple[Tensor, int]:
         """([N, T] ids between the marks, number of captions that did not fit)."""
@@ -77,14 +67,11 @@ class CaptionWork:
 
     def _picture(self, drawn: Drawn) -> np.ndarray:
         """uint8 [S, S, 3]"""
-        if drawn.key not in self.kept:
+        def make() -> np.ndarray:
             image = drawn.record.image
-            found = np.asarray(self.encoder.frame(image).picture(image))
-            self.room -= found.nbytes
-            if self.room < 0:
-                return found
-            self.kept[drawn.key] = found
-        return self.kept[drawn.key]
+            return np.asarray(self.encoder.frame(image).picture(image))
+
+        return self.kept.get(drawn.key, make)
 
 
 def alike(values: Sequence) -> Tensor:

@@ -19,8 +19,9 @@ from loupe.models.vlm import VLM
 from loupe.record import Record
 from loupe.refining.spatial import objects
 from loupe.training.aligning import TERMS, Aligned, Alignment
+from loupe.training.kept import Kept
 from loupe.training.objective import Work
-from loupe.training.pretraining import ROOM, Drawn, memory
+from loupe.training.pretraining import Drawn
 from loupe.training.recipe import Align, Stage
 
 CHANCE = 4  # numbers of `Aligned.draw`
@@ -53,12 +54,11 @@ class Pairs:
 
 class PairWork:
     """Paired pictures -> Work. Pictures that do not decode are dropped, what is longer than the MQ-Former reads is cut;
-    both are counted. Whole pictures stay in memory up to `room` bytes."""
+    both are counted. Pictures are kept up to `room` bytes (see `Kept`)."""
 
     def __init__(self, encoder: Encoder, tokenizer, marks: Marks, longest: int, align: Align, room: int | None = None):
         self.encoder, self.tokenizer, self.marks, self.longest, self.align = encoder, tokenizer, marks, longest, align
-        self.room = min(ROOM, memory() // 4) if room is None else room
-        self.kept: dict[tuple, np.ndarray] = {}
+        self.kept = Kept(room)
 
     def __call__(self, group: Sequence[Paired]) -> Work:
         shown, pixels, captions, drops = [], [], [], Counter()
@@ -102,14 +102,8 @@ class PairWork:
 
     def _pixels(self, pair: Paired, record: Record) -> np.ndarray:
         """uint8 [S, S, 3]"""
-        key = (*pair.drawn.key, pair.view)
-        if key not in self.kept:
-            found = np.asarray(self.encoder.frame(record.image).picture(record.image))
-            self.room -= found.nbytes
-            if self.room < 0:
-                return found
-            self.kept[key] = found
-        return self.kept[key]
+        image = record.image
+        return self.kept.get((*pair.drawn.key, pair.view), lambda: np.asarray(self.encoder.frame(image).picture(image)))
 
     @staticmethod
     def _chance(seeds: Sequence[tuple[int, ...]], most: int) -> tuple[Tensor, Tensor]:

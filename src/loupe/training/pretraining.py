@@ -8,7 +8,6 @@ language model something to bind words to from the first step.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -28,6 +27,7 @@ from loupe.models.vlm import VLM
 from loupe.record import Object, Record
 from loupe.regions import Mask, Polygon
 from loupe.regions import pixels as region_pixels
+from loupe.training.kept import Kept
 from loupe.training.objective import Work
 
 FINE = 4  # each patch is looked at in FINE x FINE places
@@ -35,7 +35,6 @@ OWNED = 3  # places of one object that make a patch its own
 TERMS = ("class", "attribute", "box", "place", "outline", "word", "colour")
 WEIGHTS = (1.0, 1.0, 5.0, 1.0, 0.5, 1.0, 0.5)
 JUDGED = 500  # held-out pictures that score a tower
-ROOM = 2**32  # bytes of pictures and targets kept, where the machine has four times as many
 WAVES = 64  # numbers that say one edge of a box in the sine code, as location tokens start with
 
 
@@ -79,16 +78,15 @@ class Patches:
 class DenseWork:
     """(Drawn, mirrored or not) pairs -> Work. Pictures that do not decode are dropped and counted.
 
-    Pictures and targets are kept, up to `room` bytes (None: ROOM, or a quarter of the machine's memory).
+    Pictures and targets are kept, up to `room` bytes (see `Kept`).
     """
 
     def __init__(self, encoder: Encoder, grid: int, words: Words, room: int | None = None):
         self.encoder, self.grid, self.words = encoder, grid, words
-        self.room = min(ROOM, memory() // 4) if room is None else room
-        self.kept: dict[tuple, tuple[np.ndarray, ...]] = {}
+        self.kept = Kept(room)
 
     def __call__(self, group: Sequence[tuple[Drawn, bool]]) -> Work:
-        made, ids, drops = decoded(group, self._found)
+        made, ids, drops = decoded(group, lambda drawn: self.kept.get(drawn.key, lambda: self._found(drawn.record)))
         columns = [mirror(*found) if mirrored else found for found, mirrored in made]
         pixels, kind, traits, box, outline, printed = (np.stack(column) for column in zip(*columns))
         batch = Patches(*(torch.from_numpy(t) for t in (
@@ -99,25 +97,18 @@ class DenseWork:
         counts = torch.tensor([count, known, owned, owned, owned, count, count], dtype=torch.float64)
         return Work(batch, counts, count, images=len(ids), ids=tuple(ids), drops=drops)
 
-    def _found(self, drawn: Drawn) -> tuple[np.ndarray, ...]:
+    def _found(self, record: Record) -> tuple[np.ndarray, ...]:
         """(pixels uint8 [S, S, 3], kind [P], traits [P, A], box [P, 4], outline [P, FINE * FINE], printed [P])"""
-        if drawn.key not in self.kept:
-            record = drawn.record
-            frame = self.encoder.frame(record.image)
-            found = np.asarray(frame.picture(record.image)), *patch_targets(record, frame, self.grid, self.words)
-            self.room -= sum(array.nbytes for array in found)
-            if self.room < 0:
-                return found
-            self.kept[drawn.key] = found
-        return self.kept[drawn.key]
+        frame = self.encoder.frame(record.image)
+        return np.asarray(frame.picture(record.image)), *patch_targets(record, frame, self.grid, self.words)
 
 
-def decoded(group: Sequence[tuple[Drawn, bool]], targets: Callable) -> tuple[list, list[str], Counter]:
-    """([(targets of a record, mirrored?)], ids, drops) of the pictures that decode; ImageError if none does."""
+def decoded(group: Sequence[tuple[Drawn, object]], targets: Callable) -> tuple[list, list[str], Counter]:
+    """([(targets of a record, what came with it)], ids, drops) of the pictures that decode; ImageError if none does."""
     made, ids, drops = [], [], Counter()
-    for drawn, mirrored in group:
+    for drawn, beside in group:
         try:
-            made.append((targets(drawn), mirrored))
+            made.append((targets(drawn), beside))
         except ImageError as error:
             drops["picture does not decode"] += 1
             if drops.total() == len(group):
@@ -137,14 +128,6 @@ class Drawn:
     @property
     def record(self) -> Record:
         return self.records[self.key[1]]
-
-
-def memory() -> int:
-    """Bytes of memory the machine has; 4 GiB where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**32
 
 
 def mirror(pixels: np.ndarray, kind: np.ndarray, traits: np.ndarray, box: np.ndarray, outline: np.ndarray,

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from loupe.frame import Frame, frame
 from loupe.models.refiner import FINE, STRIDE, Refiner, RefinerConfig, Sight, mask_logits, normal
 from loupe.record import Record
+from loupe.training.kept import Kept
 from loupe.training.objective import Work
-from loupe.training.pretraining import ROOM, Drawn, Words, decoded, memory, owners_of, places_of
+from loupe.training.pretraining import Drawn, Words, decoded, owners_of, places_of
 from loupe.training.refiner_recipe import LOSSES
 
 EACH = 24.0  # locations that one thing, or the tags of one picture, weigh as much as
@@ -91,16 +92,15 @@ class Scenes:
 class RefinerWork:
     """(Drawn, mirrored or not) pairs -> Work; pictures that do not decode are dropped and counted.
 
-    Targets are kept, up to `room` bytes (None: ROOM, or a quarter of the machine's memory).
+    Targets are kept, up to `room` bytes (see `Kept`).
     """
 
     def __init__(self, config: RefinerConfig, room: int | None = None):
         self.config, self.words = config, Words(tuple(config.classes), tuple(config.attributes))
-        self.room = min(ROOM, memory() // 4) if room is None else room
-        self.kept: dict[tuple, Targets] = {}
+        self.kept = Kept(room)
 
     def __call__(self, group: Sequence[tuple[Drawn, bool]]) -> Work:
-        made, ids, drops = decoded(group, self._targets)
+        made, ids, drops = decoded(group, lambda drawn: self.kept.get(drawn.key, lambda: self._targets(drawn.record)))
         found = [each.mirrored() if mirrored else each for each, mirrored in made]
         scenes = stacked(found, self.config)
         known = float((~scenes.traits[:, :1].isnan()).sum())
@@ -108,15 +108,8 @@ class RefinerWork:
         counts = torch.tensor([cells, known, things, things, things, len(found)], dtype=torch.float64)
         return Work(scenes, counts, cells, images=len(found), ids=tuple(ids), drops=drops)
 
-    def _targets(self, drawn: Drawn) -> Targets:
-        if drawn.key not in self.kept:
-            record = drawn.record
-            made = targets(record, frame(self.config.frame, *record.image.size, self.config.size), self.words)
-            self.room -= made.nbytes
-            if self.room < 0:
-                return made
-            self.kept[drawn.key] = made
-        return self.kept[drawn.key]
+    def _targets(self, record: Record) -> Targets:
+        return targets(record, frame(self.config.frame, *record.image.size, self.config.size), self.words)
 
 
 def stacked(found: Sequence[Targets], config: RefinerConfig) -> Scenes:
