@@ -19,8 +19,8 @@ from loupe.reproduce.experiment import Column
 
 MEASUREMENTS = {  # Column.measured -> "module:function" of (Asking, Column, name of its files) that gives Measured
     "": "loupe.reproduce.measuring:figure",
-    "jitter": "loupe.reproduce.sloppy:jitter",
-    "shots": "loupe.reproduce.shots:shots",
+    "jitter": "loupe.reproduce.draws:jitter",
+    "shots": "loupe.reproduce.draws:shots",
     "reward": "loupe.reproduce.playing:reward",
 }
 
