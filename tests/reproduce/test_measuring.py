@@ -212,9 +212,9 @@ def test_without_the_extra_games_are_left_out_and_said(monkeypatch, capsys, tmp_
     from loupe.cli.reproduce import _possible
 
     names = [table.name for table in pae.tables]
-    assert _possible(pae, names) == ["tower", "stages", "masks"]
+    assert _possible(pae, names, tmp_path) == ["tower", "stages", "masks"]
     said = capsys.readouterr().out
-    assert said.count("is left out") == 2 and "pip install 'loupe[games]'" in said
+    assert said.count("is left out") == 3 and "pip install 'loupe[games]'" in said
     assert cli.main(["reproduce", "pae", "--table", "games", "--out", str(tmp_path)]) == 2
     assert "loupe[games]" in capsys.readouterr().err and not list(tmp_path.iterdir())
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
+from loupe import cli, shipped
+from loupe.errors import ConfigError, FileError
+from loupe.evals import read_predictions
 from loupe.evals.metrics.dense import masks as mask_figures
 from loupe.models.checkpoint import load
-from loupe.reproduce import data, experiment, log
+from loupe.readers import reader
+from loupe.reproduce import data, experiment, log, photos
 from loupe.reproduce.cell import Cell, needs, trained, wanted
 from loupe.reproduce.experiment import quick
 from loupe.reproduce.pae import GAMES, SETS
@@ -79,8 +86,8 @@ def test_where_rows_begin():
             own = PAE.recipe_of(row, 0)
             assert (own.weights, own.fresh_eyes) == ("", False)
     assert needs(PAE, Cell("masks", 1)) == [Cell("stage-3", 1)]
-    assert [len(wanted(PAE, [table.name], [0])) for table in PAE.tables] == [11, 5, 21, 10, 10]
-    assert len(wanted(PAE, [table.name for table in PAE.tables], range(3))) == 3 * len(PAE.rows) == 96
+    assert [len(wanted(PAE, [table.name], [0])) for table in PAE.tables] == [11, 10, 5, 21, 10, 10]
+    assert len(wanted(PAE, [table.name for table in PAE.tables], range(3))) == 3 * len(PAE.rows) == 111
 
 
 def test_numbers_of_the_paper():
@@ -108,34 +115,44 @@ def test_columns_name_figures_that_exist():
             assert {column.figure, *(figure for _, figure in column.rungs)} <= known, column.name
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """The quick experiment, shorter still, with its world."""
+@pytest.fixture
+def tiny(carried, tmp_path):
+    """The quick experiment with stand-ins for the shipped parts, shorter still, with its world."""
     short = quick(PAE)
-    short = replace(short, worlds=(replace(short.worlds[0], images=30, val=6),),
-                    columns=tuple(replace(c, limit=2) for c in short.columns),
-                    tables=(replace(short.table("stages"), rows=("stage-1",), columns=("pixels", "pixels-sum"),
-                                    paper={}, claims=(), controls=()),))
-    out = tmp_path_factory.mktemp("pae")
-    places = Places(out, out / "work", out / "data")
+    tables = tuple(replace(short.table(name), rows=rows, columns=columns, paper={}, claims=(), controls=())
+                   for name, rows, columns in (("stages", ("stage-1",), ("pixels", "pixels-sum")),
+                                               ("photos", ("photos-adapted",), ("photos", "photos-sum"))))
+    rows = tuple(replace(row, changes=(*row.changes, "stages.rows.batch=24")) for row in short.rows)
+    language = load(shipped.folder("mini")).spec.language  # the stand-in was not made of a part
+    recipe = replace(short.recipe, model=replace(short.recipe.model, language=language))
+    short = replace(short, worlds=(replace(short.worlds[0], images=8, val=3),), rows=rows, tables=tables, recipe=recipe,
+                    columns=tuple(replace(c, limit=2) for c in short.columns))
+    places = Places(tmp_path, tmp_path / "work", tmp_path / "data")
     data.write(short, places.data)
     return short, places
+
+
+def parameters(module) -> dict:
+    return dict(module.named_parameters())
+
+
+def same(some: dict, other: dict) -> bool:
+    return some.keys() == other.keys() and all(p.equal(other[name]) for name, p in some.items())
 
 
 def test_real_cells(tiny):
     """The first has new eyes before mini's language model; the second goes on with them and is asked for pixels."""
     short, places = tiny
     run(short, Cell("base", 0), places)
-    model = load(places.model(short, Cell("base", 0)))
-    mini, eyes = load_shipped("mini"), load_shipped("mini").vision
+    model, mini = load(places.model(short, Cell("base", 0))), load(shipped.folder("mini"))
     assert model.bases["vision"]["id"] == model.spec.vision.checkpoint == "loupe/vision"
-    assert mini.spec.vision.checkpoint == "loupe/tower"
-    name, first = next((n, p) for n, p in model.vision.named_parameters() if p.ndim == 2)
-    assert not first.equal(dict(eyes.named_parameters())[name]), "another tower"
+    own, eyes = parameters(model.vision), parameters(mini.vision)
+    assert own.keys() == eyes.keys() and not same(own, eyes), "another tower"
     name, matrix = next((n, p) for n, p in model.language.named_parameters() if n.endswith("q_proj.weight"))
-    trained = dict(mini.language.named_parameters())[name]
-    assert (matrix - trained).norm() < 0.3 * trained.norm(), "two steps from what mini knows"
+    trained = parameters(mini.language)[name]
+    assert 0 < (matrix - trained).norm() < 0.3 * trained.norm(), "two steps from what mini knows"
     made = run(short, Cell("stage-1", 0), places)
+    assert same(parameters(load(places.model(short, Cell("stage-1", 0))).vision), own), "the tower stays as it is"
     lines = made.columns
     assert set(lines) == {"pixels", "pixels-sum"} and lines["pixels"]["value"] < lines["pixels-sum"]["value"]
     assert lines["pixels"]["count"] == 2 and lines["pixels"]["interval"][0] <= lines["pixels"]["value"] <= 174
@@ -144,11 +161,69 @@ def test_real_cells(tiny):
     data.measure_baselines(short, places.out, places.data, (short.column("pixels"),))
     kept = json.loads((log.folder(places.out, short) / "baselines.json").read_text())["columns"]["pixels"]
     rungs = kept["rungs"]
-    assert rungs["flat"] > rungs["16 x 16 blur"] > rungs["32 x 32 blur"] > 0 and set(kept["values"]) == {"mean colour"}
-    assert kept["values"]["mean colour"] > rungs["flat"]
+    assert rungs["flat"] > rungs["16 x 16 blur"] > rungs["32 x 32 blur"] > 0
+    assert set(kept["values"]) == {"grey", "mean-colour"} and min(kept["values"].values()) > rungs["flat"]
+    _learns_from_photos(short, places, own)
 
 
-def load_shipped(name: str):
-    from loupe import shipped
+def _learns_from_photos(short, places, frozen: dict) -> None:
+    """Two of three parts teach, the others are asked about; the adapted tower is another."""
+    cell, pictures = Cell("photos-adapted", 0), places.out / "pictures"
+    write_photos(pictures, 16)
+    with pytest.raises(FileError, match="learns from photos"):
+        run(short, cell, places)
+    photos.give(pictures, places.data)
+    sides = {side: reader("pictures")(pictures, side, val=0.4) for side in ("train", "val")}
+    made = run(short, cell, places)
+    assert made.facts["photos"] == {"pictures": len(sides["train"]), "hash": sides["train"].hash}
+    assert set(made.columns) == {"photos", "photos-sum"} and made.columns["photos"]["count"] == 2
+    (answers,) = (places.of(short, cell) / "answers").glob("*.jsonl")
+    seen = {p.images[0]["path"].rsplit("/")[-1] for p in read_predictions(answers)[1]}
+    assert seen < {record.id for record in sides["val"]} and len(seen) == 2
+    assert not same(parameters(load(places.model(short, cell)).vision), frozen)
 
-    return load(shipped.folder(name))
+
+def write_photos(folder: Path, count: int) -> None:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(count):
+        Pillow.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(folder / f"{k}.png")
+
+
+def test_photos_are_known_by_their_bytes(tmp_path):
+    """A copy under other names is the same photos; others are refused, and too few."""
+    write_photos(tmp_path / "one", 12)
+    assert "12 photos" in photos.give(tmp_path / "one", tmp_path / "data")
+    assert photos.roots(tmp_path / "data") == {"photos": tmp_path / "one"}
+    write_photos(tmp_path / "more", 13)
+    for folder, says in ((tmp_path / "more", "not the photos"), (tmp_path, "not the photos")):
+        with pytest.raises(ConfigError, match=says):
+            photos.give(folder, tmp_path / "data")
+    write_photos(tmp_path / "few", 3)
+    with pytest.raises(ConfigError, match="too few photos"):
+        photos.give(tmp_path / "few", tmp_path / "else")
+    (tmp_path / "data" / photos.FILE).write_text("{")
+    with pytest.raises(FileError, match="cannot read which photos"):
+        photos.roots(tmp_path / "data")
+
+
+def test_photos_are_drawn_as_often_as_the_world(tmp_path):
+    """Half of the pictures, and twelve questions each: half of all questions are about the pixels of photos."""
+    write_photos(tmp_path / "photos", 16)
+    recipe = PAE.recipe_of(PAE.row("photos-adapted"), 0)
+    assert photos.drawn(PAE.recipe_of(PAE.row("adapted"), 0), {}, 6000)[1] == {}
+    found, facts = photos.drawn(recipe, {"photos": tmp_path / "photos"}, 6000)
+    world, own = found.stages[0].mixture.sources
+    count = facts["photos"]["pictures"]
+    assert 0 < count < 16 and own.weight * count == pytest.approx(world.weight * 6000) == 3000
+    assert own.tasks == (("reconstruction", 1.0),) and "reconstruction" not in dict(world.tasks)
+    asked = PAE.column("photos").benchmark
+    assert asked.options == own.options == {"val": 0.4} and (own.split, asked.split) == ("train", "val")
+
+
+def test_without_photos_their_table_is_left_out_and_said(tmp_path, capsys):
+    assert photos.missing(PAE.columns_of(PAE.row("adapted")), tmp_path) == ""
+    assert "--photos DIR" in photos.missing(PAE.columns_of(PAE.row("photos-blind")), tmp_path)
+    for argv in (["--table", "photos"], ["--only", "photos-blind-0"]):
+        assert cli.main(["reproduce", "pae", *argv, "--out", str(tmp_path / "out")]) == 2
+        assert "no photos" in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -16,6 +16,7 @@ HELP = """train and measure a paper's tables in miniature, and write the page th
   loupe reproduce pink --table data --out runs/pink --seeds 3 --workers 2
   loupe reproduce pink --out runs/pink --only rscd-0
   loupe reproduce pink --out docs/papers --report
+  loupe reproduce pae --table photos --photos PICTURES --out runs/pae
 
 A cell is a row with a seed; its log is kept in OUT/logs/PAPER, the page in OUT/PAPER.md. Cells run in processes of one
 thread. What is finished is not done again; a stopped cell goes on. --quick runs a few steps and questions of each
@@ -29,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, metavar="DIR", help="runs, which are large (default: OUT/work)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the worlds, written when they are missing "
                         "(default: WORK/data)")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to learn from and to ask about others of "
+                        "(tables that want some; kept in DATA for later commands)")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1 (default: the experiment's, 3)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="cells at once, a thread each (default: 2)")
     parser.add_argument("--only", metavar="CELL", help="this cell alone, as rscd-0, with those it needs")
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from loupe.reproduce import EXPERIMENTS, experiment
+    from loupe.reproduce import EXPERIMENTS, experiment, photos
     from loupe.reproduce.experiment import quick
     from loupe.reproduce.work import Places
 
@@ -49,22 +52,25 @@ def run(args: argparse.Namespace) -> int:
     chosen = experiment(args.paper)
     tables = [table.name for name in args.table.split(",") for table in chosen.tables_of(name)] if args.table else [
         table.name for table in chosen.tables]
-    if not (args.report or args.only):
-        tables = _possible(chosen, tables)
-    args.seeds = args.seeds if args.seeds is not None else chosen.seeds
-    chosen = quick(chosen) if args.quick else chosen
     work = args.work or args.out / "work"
     places = Places(args.out, work, args.data or work / "data")
+    if args.photos is not None:
+        print(photos.give(args.photos, places.data))
+    if not (args.report or args.only):
+        tables = _possible(chosen, tables, places.data)
+    args.seeds = args.seeds if args.seeds is not None else chosen.seeds
+    chosen = quick(chosen) if args.quick else chosen
     failed = 0 if args.report else _run(args, chosen, tables, places)
     print(_page(args, chosen))
     return 2 if failed else 0
 
 
-def _possible(chosen, tables: list[str]) -> list[str]:
+def _possible(chosen, tables: list[str], data: Path) -> list[str]:
     """Those that can be done here; the others are said, and an error where they are all."""
-    from loupe.reproduce.playing import missing
+    from loupe.reproduce import photos, playing
 
-    left = {name: why for name in tables if (why := missing(chosen, chosen.table(name)))}
+    left = {name: why for name in tables if (why := playing.missing(chosen, chosen.table(name))
+                                             or photos.missing(chosen.parts(chosen.table(name).columns), data))}
     if len(left) == len(tables):
         raise ConfigError(next(iter(left.values())))
     for name, why in left.items():
@@ -74,7 +80,7 @@ def _possible(chosen, tables: list[str]) -> list[str]:
 
 def _run(args: argparse.Namespace, chosen, tables: list[str], places) -> int:
     """Does the cells; returns how many failed."""
-    from loupe.reproduce import data, log, pool
+    from loupe.reproduce import data, log, photos, pool
     from loupe.reproduce.cell import cell, wanted, with_needs
 
     cells = with_needs(chosen, cell(chosen, args.only)) if args.only else wanted(chosen, tables, range(args.seeds))
@@ -85,6 +91,9 @@ def _run(args: argparse.Namespace, chosen, tables: list[str], places) -> int:
         """Its log is there, and where a cell still to be done takes it up, its model too."""
         return log.finished(args.out, chosen, c) and (c not in needed or places.product(chosen, c).exists())
 
+    for c in due:
+        if why := photos.missing(chosen.columns_of(chosen.row(c.row)), places.data):
+            raise ConfigError(why)
     if not due:
         print(f"all {len(cells)} cells are done")
         return 0

@@ -11,7 +11,7 @@ from loupe.data.draw import place
 from loupe.evals.spec import Benchmark
 from loupe.predictors.baselines import TOLD, whole_image
 from loupe.predictors.beside import beside
-from loupe.reproduce import log, playing
+from loupe.reproduce import log, photos, playing
 from loupe.reproduce.cell import Cell, asked
 from loupe.reproduce.experiment import Column, Experiment, Play
 from loupe.reproduce.log import baselines, write_baselines
@@ -46,7 +46,8 @@ def roots(experiment: Experiment, data: Path) -> dict[str, Path]:
     for each in more:
         found |= {f"{each.folder}/{place.name}": place for place in sorted((data / each.folder).iterdir())
                   if place.is_dir()}
-    return found | {recording.folder: data / recording.folder for recording in experiment.recordings}
+    found |= {recording.folder: data / recording.folder for recording in experiment.recordings}
+    return found | photos.roots(data)
 
 
 def measure_baselines(experiment: Experiment, out: Path, data: Path, columns: tuple[Column, ...]) -> None:

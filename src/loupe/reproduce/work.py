@@ -19,7 +19,7 @@ from pathlib import Path
 from loupe import bootstrapping, config
 from loupe.errors import FileError
 from loupe.readers import reader
-from loupe.reproduce import data, log
+from loupe.reproduce import data, log, photos
 from loupe.reproduce.cell import Cell, asked, beside, made, needs
 from loupe.reproduce.experiment import Experiment, Pairs
 from loupe.reproduce.measuring import Asking, measure
@@ -28,7 +28,6 @@ try:
     import fcntl
 except ImportError:  # Windows: two processes on one cell are not kept apart
     fcntl = None
-
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,10 @@ def _train(experiment: Experiment, cell: Cell, places: Places) -> dict:
     row, where = experiment.row(cell.row), data.roots(experiment, places.data)
     recipe, facts = experiment.recipe_of(row, cell.seed), {}
     if row.begins:
-        recipe = recipe.change(f"weights={places.model(experiment, beside(experiment, row.begins, cell.seed)).resolve()}")
+        begun = beside(experiment, row.begins, cell.seed)
+        recipe = recipe.change(f"weights={places.model(experiment, begun).resolve()}")
+    recipe, seen = photos.drawn(recipe, where, experiment.worlds[0].images)
+    facts |= seen
     if row.reads:
         recipe, facts["pairs"] = _reading(experiment, cell, row.reads, recipe, places, where)
     done = train(recipe, places.of(experiment, cell) / "run", where, device="cpu", workers=0, save_minutes=0.5, keep=1,
