@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loupe.config import change, differences, from_json, overrides, to_json
+from loupe.config import change, differences, from_json, overrides, settings, to_json
 from loupe.errors import ConfigError
 
 
@@ -143,3 +143,31 @@ def test_free_dictionaries_keep_what_json_can_say():
 
     value = Free({"a": None, "b": 1, "c": {"d": "e"}})
     assert from_json(Free, to_json(value)) == value and from_json(Free, {}) == Free()
+
+
+@pytest.mark.parametrize("name", ["pink", "lyrics"])
+def test_every_setting_said_by_its_path_changes_nothing(name):
+    from loupe.recipes import recipe
+
+    chosen = recipe(name)
+    lines = list(settings(chosen))
+    assert len(lines) == len({line.partition("=")[0] for line in lines}) > 30
+    for line in lines:
+        assert not differences(chosen, change(chosen, line)), line
+
+
+def test_settings_name_what_a_path_names():
+    from loupe.recipes import recipe
+
+    lines = set(settings(recipe("pink")))
+    assert {"seed=0", "model.codec=pink", "stages.tune.optim.lr=0.0005", "stages.align.tune.vision=Frozen()",
+            "stages.tune.mixture.sources.objects365.tasks.detection=1.0"} <= lines
+
+
+def test_stages_may_be_left_out_of_a_path():
+    from loupe.recipes import recipe
+
+    pink = recipe("pink")
+    assert pink.change("tune.optim.lr=1") == pink.change("stages.tune.optim.lr=1") != pink
+    with pytest.raises(ConfigError, match="unknown setting or stage: got 'tun'.*did you mean 'tune'.*align, tune"):
+        pink.change("tun.optim.lr=1")

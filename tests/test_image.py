@@ -207,3 +207,10 @@ def test_real_photos_have_the_size_their_header_says(shared_data):
     for path in sorted((shared_data / "coco_photos/images/val2017").iterdir())[:5]:
         image = Image(path)
         assert image.size == image.pillow().size == image.array().shape[1::-1]
+
+
+def test_what_is_no_picture_is_said(tmp_path):
+    with pytest.raises(ImageError, match="float64 .3, 4, 3., expected uint8"):
+        Image.of(np.zeros((3, 4, 3)))
+    with pytest.raises(ImageError, match="fetch it and give the file"):
+        Image.of("https://example.com/a.jpg").pillow()

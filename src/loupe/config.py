@@ -13,6 +13,7 @@ import json
 import re
 import types
 import typing
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from loupe.errors import ConfigError, unknown_name
@@ -89,6 +90,44 @@ def overrides(old, new) -> tuple[str, ...]:
         raise ConfigError("no path=value changes make one setting out of the other",
                           got="; ".join(differences(old, new)[:4]), do="write the new one as a value of its own")
     return said
+
+
+def settings(value, declared=None, path: str = "") -> Iterator[str]:
+    """Every setting as `path=text`; `change` takes each line and gives the same value again."""
+    leaf = f"{path}={_spoken(to_json(value, declared))}"
+    if dataclasses.is_dataclass(value):
+        if len(_classes(declared)) > 1:  # one of several kinds is chosen as a whole
+            inner = (settings(getattr(value, name), hint, name) for name, hint in _hints(type(value)).items())
+            called = f"{path}={type(value).__name__}({', '.join(text for some in inner for text in some)})"
+            yield called if _reads(called, path, value, declared) else leaf
+            return
+        for name, hint in _hints(type(value)).items():
+            yield from settings(getattr(value, name), hint, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, dict) and value and not any("." in key or "=" in key for key in value):
+        for key, item in value.items():
+            yield from settings(item, _value_hint(declared), f"{path}.{key}")
+    elif isinstance(value, tuple) and value and all(map(_has_name, value)):
+        for k, item in enumerate(value):
+            hint = _item_hint(declared, k)
+            if _is_pair(item):
+                yield f"{path}.{item[0]}={_spoken(item[1])}"
+            else:
+                yield from settings(item, hint, f"{path}.{item.name}")
+    else:
+        yield leaf
+
+
+def _has_name(item) -> bool:
+    """A path knows this element of a tuple by its name."""
+    name = item[0] if _is_pair(item) and isinstance(item[1], (int, float)) else getattr(item, "name", None)
+    return isinstance(name, str) and bool(name) and not set(".=") & set(name)
+
+
+def _reads(text: str, path: str, value, declared) -> bool:
+    try:
+        return parse(text.removeprefix(f"{path}="), declared, path) == value
+    except ConfigError:
+        return False
 
 
 def _spoken(value) -> str:

@@ -57,6 +57,9 @@ class Image:
         if isinstance(source, (bytes, bytearray)):
             return cls(data=bytes(source))
         if isinstance(source, np.ndarray):
+            if source.dtype != np.uint8 or source.ndim not in (2, 3) or not source.size:
+                raise ImageError("cannot make a picture of this array", got=f"{source.dtype} {list(source.shape)}",
+                                 expected="uint8 [height, width, 3]")
             source = Pillow.fromarray(source)
         if isinstance(source, Pillow.Image):
             buffer = io.BytesIO()
@@ -78,7 +81,10 @@ class Image:
                                  expected=f"at most {MAX_BYTES}", where=self.path)
             return self.path.read_bytes()
         except FileNotFoundError:
-            raise ImageError("picture does not exist", where=self.path, do="check --root and the file name") from None
+            far = str(self.path).startswith(("http:/", "https:/"))
+            do = "fetch it and give the file" if far else "check the path" if self.path.is_absolute() else \
+                f"check the path; it begins at {Path.cwd()}"
+            raise ImageError("picture does not exist", where=self.path, do=do) from None
         except OSError as error:
             raise ImageError("cannot read picture", got=error.strerror or error, where=self.path) from None
 

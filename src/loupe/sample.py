@@ -102,27 +102,35 @@ class Answer:
         return self.raw
 
 
-def user(*parts: Part | Region) -> Turn:
-    return Turn("user", tuple(_part(p) for p in parts))
+def user(*parts: Part | Region | Found) -> Turn:
+    return Turn("user", tuple(part_of(p) for p in parts))
 
 
-def assistant(*parts: Part | Region) -> Turn:
-    return Turn("assistant", tuple(_part(p) for p in parts))
+def assistant(*parts: Part | Region | Found) -> Turn:
+    return Turn("assistant", tuple(part_of(p) for p in parts))
 
 
-def _part(part):
-    return part if isinstance(part, (str, Regions, Colour, ImageMark)) else Regions((part,))
+PLACED = (Point, Box, Polygon, Mask, Found, Regions, Colour, ImageMark)
 
 
-PLACED = (Point, Box, Polygon, Mask, Regions, Colour, ImageMark)
+def part_of(given: Part | Region | Found) -> Part:
+    """What a person gives, as a part of a turn; ConfigError if it is neither words nor a region."""
+    if isinstance(given, Found):
+        given = given.region
+    if isinstance(given, (Point, Box, Polygon, Mask)):
+        return Regions((given,))
+    if isinstance(given, (str, Regions, Colour, ImageMark)):
+        return given
+    kind = {2: "Point", 4: "Box"}.get(len(given)) if isinstance(given, (tuple, list)) else None
+    raise ConfigError("a question is made of words and regions", got=repr(given),
+                      expected="text, Point, Box, Polygon or Mask",
+                      do=f"write loupe.{kind}{tuple(given)}, in pixels of the picture" if kind else None)
 
 
-def turn(*parts: Part | Region) -> Turn:
+def turn(*parts: Part | Region | Found) -> Turn:
     """A user's turn as one would type it: a space goes between a word and a region, none before "?"."""
     out: list[Part] = []
-    for part in parts:
-        if isinstance(part, (Point, Box, Polygon, Mask)):
-            part = Regions((part,))
+    for part in map(part_of, parts):
         if out and isinstance(part, str) != isinstance(out[-1], str):
             if isinstance(part, str) and part[:1].isalnum():
                 part = " " + part

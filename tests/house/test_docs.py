@@ -66,13 +66,12 @@ def test_every_command_parses(words, capsys):
 
 def known_changes(verb: str, args) -> None:
     """The recipe exists and its changes apply."""
-    from loupe.cli.train import overrides
     from loupe.recipes import RECIPES, recipe
 
     name = args.recipe if verb in ("train", "demo") else args.what
     changes = next(getattr(args, key) for key in ("overrides", "changes", "change") if hasattr(args, key))
     if name in RECIPES and verb != "build":
-        recipe(name).change(*overrides(changes, recipe(name)))
+        recipe(name).change(*changes)
     else:
         assert verb in ("show", "build") or name.isupper(), f"no recipe {name}"
 

@@ -10,7 +10,7 @@ from loupe.errors import ConfigError
 from loupe.plain import from_plain, to_plain
 from loupe.record import Object, Phrase
 from loupe.regions import Box, Point, contains
-from loupe.sample import Regions, Sample, assistant, user
+from loupe.sample import Found, Regions, Sample, assistant, turn, user
 from loupe.tasks import TASKS, question, task
 from loupe.tasks.drawn import DrawnTask
 from tests.handmade import CUP_LEFT, CUP_RIGHT, MAN, PEOPLE, TABLE, kitchen, scattered
@@ -64,6 +64,15 @@ def test_description():
     twice = kitchen(phrases=(*kitchen().phrases, Phrase("a cup", CUP_LEFT, id="p3")))
     assert asked("description", twice)["phrase:p3"].extra["references"] == ("the left cup", "a cup")
     assert {answer(s) for s in drawn("description")} == {("the left cup",), ("wood {brown} %s",)}
+
+
+def test_the_longest_phrase_of_each_region():
+    """By words that tell something: "the left cup" (2) before "a cup" (1), and before "the big" (1)."""
+    said = (Phrase("a cup", CUP_LEFT, id="p3"), Phrase("the the cup", CUP_LEFT, id="p4"))
+    record = kitchen(phrases=(*said, *kitchen().phrases))
+    assert set(asked("description", record, longest=True)) == set(asked("description"))
+    assert set(asked("description", kitchen(phrases=said), longest=True)) == {"phrase:p3"}, "the first of equals"
+    assert {answer(s) for s in drawn("description", record, longest=True)} == {("the left cup",), ("wood {brown} %s",)}
 
 
 def test_kinds_of_phrases(pictures):
@@ -302,3 +311,16 @@ def test_unknown_names_teach():
                           ("coarse-position", {"kinds": ["box"]})):
         with pytest.raises(ConfigError):
             task(name, **options)
+
+
+def test_a_question_is_words_and_regions():
+    box = Box(5, 50, 36, 91)
+    assert question("description", region=Found(box)) == question("description", region=box)
+    assert turn("What is in", Found(box), "?") == turn("What is in", box, "?")
+    for wrong, says in (((5, 50, 36, 91), r"write loupe.Box\(5, 50, 36, 91\)"), (None, "got None"), (5, "got 5")):
+        with pytest.raises(ConfigError, match=says):
+            turn("What is in", wrong, "?")
+        with pytest.raises(ConfigError, match=says):
+            question("description", region=wrong)
+    with pytest.raises(ConfigError, match="nothing to ask about: got ' ', expected a phrase"):
+        question("grounding", phrase=" ")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
-from loupe.cli.train import overrides
 from loupe.errors import ConfigError, FileError
 from loupe.shipped import MINI, folder, is_shipped
 
@@ -105,7 +104,7 @@ def _claim(demo: Demo) -> None:
 
     args = demo.args
     chosen = recipe(args.recipe)
-    demo.recipe = chosen.change(*overrides(args.changes, chosen), f"seed={args.seed}")
+    demo.recipe = chosen.change(*args.changes, f"seed={args.seed}")
     for name in args.benchmarks or ():
         benchmark(name)
     parts = [part.checkpoint for part in (demo.recipe.model.vision, demo.recipe.model.language)]

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from loupe.cli.roots import roots_of
-from loupe.cli.train import add_run_arguments, habits, overrides, tell
+from loupe.cli.train import add_run_arguments, habits, tell
 from loupe.errors import ConfigError
 
 HELP = """Train one part of a model: a vision tower, a language model or a refiner.
@@ -68,11 +68,11 @@ def chosen_recipe(part: str, given: list[str]):
     """The part's own recipe, or the stages of a named one that train it; changed as asked."""
     if not given or "=" in given[0]:
         own = found(RECIPE_OF[part])
-        return own.change(*overrides(given, own))
+        return own.change(*given)
     from loupe.recipes import recipe
 
     named = recipe(given[0])
-    changed = named.change(*overrides(given[1:], named))
+    changed = named.change(*given[1:])
     stages = tuple(stage for stage in changed.stages if stage.objective == OBJECTIVE_OF[part])
     if not stages:
         raise ConfigError(f"this recipe has no stage that trains a {part}", got=given[0],

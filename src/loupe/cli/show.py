@@ -17,7 +17,8 @@ them. No weights are needed; without --root the samples are drawn from the proce
 pictures, questions and answers with their regions, counts by task, and what was left out.
 
   loupe show pink
-  loupe show mini-start stages.talk.batch=40 --root data/mini
+  loupe show pink --paths
+  loupe show mini-start talk.batch=40 --root data/mini
   loupe show corpora/mini"""
 WORLD = 60  # records of the procedural world that stand in for a recipe's sources
 
@@ -26,6 +27,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("what", metavar="RECIPE|CORPUS", help="a recipe by name or as JSON, or a corpus's folder")
     parser.add_argument("change", nargs="*", metavar="path=value", help="changes to the recipe")
     add_root(parser)
+    parser.add_argument("--paths", action="store_true", help="print every setting of a recipe as path=value, no more")
     parser.add_argument("--samples", type=int, metavar="N", help="samples shown (10 of a recipe, 24 of a corpus)")
     parser.add_argument("--out", type=Path, metavar="PAGE.html", help="page of a corpus (beside its folder)")
     parser.add_argument("--no-parameters", action="store_true", help="do not count parameters, which loads torch")
@@ -42,6 +44,8 @@ def run(args) -> None:
         return
     if "/" in args.what and not args.what.endswith(".json"):
         raise FileError("folder does not exist", got=args.what, expected="a corpus's folder or a recipe's name")
+    if args.paths:
+        return print_paths(args.what, args.change)
     chosen = show_recipe(args.what, args.change, args.samples or 10, roots, not args.no_parameters)
     same = " ".join([args.what, *(f"--root {root}" for root in args.root or ["DIR"])])
     talks = any(stage.objective == "language" for stage in chosen.stages)
@@ -50,6 +54,15 @@ def run(args) -> None:
 
 
 # a recipe
+
+
+def print_paths(what: str, changes) -> None:
+    """Every line can be given back to `loupe train`, changed or not."""
+    from loupe import config
+    from loupe.cli.build import read_value
+
+    recipe = read_value(what)
+    print("\n".join(config.settings(recipe.change(*changes) if changes else recipe)))
 
 
 def show_recipe(what: str, changes, samples: int, roots, parameters: bool):

@@ -14,7 +14,7 @@ HELP = """Train a recipe, or go on with a run that was stopped.
   loupe train coco-mini --root coco=/data/coco --out runs/photos
   loupe train pink --root DATA --root coco=/data/coco model.language.checkpoint=/weights/vicuna-7b --out runs/pink
 
-`loupe show RECIPE` prints every setting by its path; path=value changes one.
+`loupe show RECIPE --paths` prints every setting by its path; path=value changes one.
 Several processes or GPUs: accelerate launch -m loupe train ...
 """
 
@@ -43,7 +43,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from loupe.recipes import recipe
 
-    chosen = recipe(args.recipe).change(*overrides(args.overrides, recipe(args.recipe)))
+    chosen = recipe(args.recipe).change(*args.overrides)
     chosen = chosen.only(*args.stages.split(",")) if args.stages else chosen
     return start(chosen, args, args.data)
 
@@ -83,9 +83,3 @@ def tell(report: dict) -> None:
             f"{name} {value}" for name, value in report["scores"].items() if name not in exam))
     for reason, count in sorted(report["drops"].items()):
         print(f"left out: {count} x {reason}")
-
-
-def overrides(given: list[str], chosen) -> list[str]:
-    """Paths may leave out "stages." before a stage's name."""
-    stages = {stage.name for stage in chosen.stages}
-    return [f"stages.{text}" if text.split(".")[0] in stages else text for text in given]

@@ -195,7 +195,8 @@ def place(roots: Roots, folder: str) -> Path:
         return Path(named[folder])
     if "" not in named:
         raise FileError("no folder is given for a source", got=f"roots {sorted(named) or 'none'}",
-                        expected=folder, do=f"pass --root PARENT or --root {folder}=FOLDER")
+                        expected=folder, do=f"pass --root PARENT, the folder that holds {folder}/, or "
+                        f"--root {folder}=FOLDER; `loupe world DIR --world mini` writes a small one")
     return Path(named[""]) / folder
 
 

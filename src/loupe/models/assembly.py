@@ -15,6 +15,7 @@ from torch import nn
 from loupe import shipped
 from loupe.errors import CheckpointError, ConfigError
 from loupe.models.bridge import join
+from loupe.models.device import dtype_of
 from loupe.models.encoding import Encoder
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
@@ -244,7 +245,7 @@ def _from_values(values: dict, where: str):
 
 def load_weights(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
     with quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
-        model, info = kind.from_pretrained(place, config=config, dtype=getattr(torch, dtype),
+        model, info = kind.from_pretrained(place, config=config, dtype=dtype_of(dtype),
                                            output_loading_info=True, **options)
     missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
     if missing:

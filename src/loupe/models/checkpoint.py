@@ -22,6 +22,7 @@ from torch import Tensor
 import loupe.models.assembly as assembly
 from loupe import shipped
 from loupe.errors import CheckpointError, CodecError, FileError, LoupeError
+from loupe.models.device import device_of, dtype_of
 from loupe.models.rows import AddedEmbedding
 from loupe.models.spec import ModelSpec
 from loupe.models.structure import record
@@ -60,7 +61,7 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
 
     codec: refuse unless it was trained with this one. bases: other places of base checkpoints, by part.
     """
-    folder = Path(folder)
+    folder, device, kind = Path(folder), device_of(device), dtype_of(dtype)
     manifest = read_manifest(folder)
     try:
         spec = ModelSpec.from_plain(manifest["spec"])
@@ -83,7 +84,7 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     model = assembly.build(placed, tokenizer=tokenizer, dtype=dtype, codec=marks, dialogue=words)
     for part in manifest["configs"]:
         if getattr(spec, part).checkpoint:
-            getattr(model, part).to(getattr(torch, dtype))
+            getattr(model, part).to(kind)
     _check_bases(model, manifest["bases"], folder, manifest["versions"]["loupe"])
     for part in PARTS:
         for tuner in manifest["structure"].get(part, ()):

@@ -50,15 +50,14 @@ class Model:
         device: None takes a GPU if there is one. bases and codec: see loupe.models.checkpoint.load. refined and
         spatial: of Model. limits: of Limits.
         """
-        import torch
-
         from loupe.models import checkpoint
+        from loupe.models.device import device_of
 
         folder = Path(folder).expanduser()
         place = _weights_folder(folder)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        vlm = checkpoint.load(place, device, codec, bases, dtype)
-        return cls(vlm, folder.resolve().name, _limits(Limits(), limits), _hash(place / checkpoint.WEIGHTS),
+        known = _limits(Limits(), limits)
+        vlm = checkpoint.load(place, device_of(device), codec, bases, dtype)
+        return cls(vlm, folder.resolve().name, known, _hash(place / checkpoint.WEIGHTS),
                    refined=refined, spatial=spatial)
 
     @property

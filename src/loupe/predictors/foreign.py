@@ -42,10 +42,10 @@ class Foreign:
              codec: str | None = None, frame: str | None = None, hints: bool = True, **limits) -> Foreign:
         """From a folder or an id of the hub. codec, frame: instead of the family's; without `hints` a question is asked
         as it stands. limits: of loupe.models.look.Limits."""
-        import torch
         from transformers import AutoConfig, AutoModelForImageTextToText
 
         from loupe.models.assembly import weights_hash
+        from loupe.models.device import device_of, dtype_of
 
         text = os.fspath(place)
         config = _opened(AutoConfig, text)
@@ -56,8 +56,8 @@ class Foreign:
                                   expected="an image-text-to-text model of transformers")
         chat = Chat(text, config, family)
         framing = framing_of(family, frame, chat)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = _opened(AutoModelForImageTextToText, text, dtype=getattr(torch, dtype)).to(device)
+        place, kind = device_of(device), dtype_of(dtype)
+        model = _opened(AutoModelForImageTextToText, text, dtype=kind).to(place)
         if frame is not None:
             framing = replace(framing, name=frame)
         known = {k: v for k, v in limits.items() if v is not None}

@@ -42,7 +42,7 @@ class Reader(Sequence[Record]):
             raise ConfigError("missing= is no choice", got=repr(missing), expected="'drop', 'raise' or 'keep'")
         if not self.root.is_dir():
             raise FileError("folder of the dataset does not exist", got=self.root, expected=f"a folder ({self.source})",
-                            do="check --root")
+                            do=_near(self.root))
         self.missing = missing
         self.problems: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
@@ -150,6 +150,14 @@ class Reader(Sequence[Record]):
                             do="give --root or images= the pictures the boxes were drawn on")
         for example in wrong:
             self.note("picture of another size than annotated (of those compared)", example)
+
+
+def _near(root: Path) -> str:
+    """What to do about a data set that is not there: what lies beside it."""
+    if not root.parent.is_dir():
+        return "check --root"
+    beside = sorted(p.name for p in root.parent.iterdir() if p.is_dir())[:6]
+    return f"check --root, the folder that holds {root.name}/; {root.parent} holds {', '.join(beside) or 'no folder'}"
 
 
 def _silent(reason: str, example: object) -> None:

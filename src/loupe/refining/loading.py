@@ -23,6 +23,8 @@ def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | 
          device: str = "cpu") -> Pipeline:
     """A named refiner, or "TAGGER,DETECTOR,SEGMENTER". words: what a CLIP or SigLIP tagger chooses from, each with
     its threshold or None."""
+    from loupe.models.device import device_of
+
     thresholds = thresholds or Thresholds()
     parts = REFINERS.get(name) or tuple(part.strip() for part in name.split(","))
     if len(parts) == 1:
@@ -31,6 +33,7 @@ def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | 
         raise ConfigError("a refiner has three parts", got=repr(name), expected="TAGGER,DETECTOR,SEGMENTER",
                           where="--refiner")
     tagger, detector, segmenter = parts
+    device = device_of(device)
     mini = _mini(parts, thresholds, device)
     return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
                     mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))

@@ -21,6 +21,9 @@ class ClipScorer:
     crop would not see what stands at the border. Longer texts than the model reads are cut."""
 
     def __init__(self, name: str = "loupe/vision", device: str = "cpu"):
+        from loupe.models.device import device_of
+
+        device = device_of(device)
         place = str(shipped.folder(name)) if shipped.is_shipped(name) else name
         self.kind = kind_of(place, KINDS, "model that scores pictures and words")
         self.model, self.tokenizer = model_of(place, KINDS[self.kind], device), tokenizer_of(place)

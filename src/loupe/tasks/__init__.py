@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from loupe.errors import ConfigError, unknown_name
 from loupe.regions import Region
-from loupe.sample import Part, Turn
+from loupe.sample import PLACED, Found, Part, Turn, part_of
 from loupe.tasks.base import STYLES
 
 TASKS = {
@@ -59,15 +59,25 @@ def task(name: str, /, **options):
 
 
 def question(name: str, /, *, templates: str | None = None, kind: str | None = None, style: str = "",
-             **given: str | Part | Region) -> Turn:
+             **given: str | Part | Region | Found) -> Turn:
     """The task's fixed wording as a user's turn: question("grounding", phrase="the cup"). `style` as tasks have it.
 
     Where a task has several kinds of question the placeholders choose ("detection" by name= or region=), else `kind`.
     """
     asked = task(name, templates=templates, style=style)
+    given = {field: _given(field, value, f"task {name!r}") for field, value in given.items()}
     for each, placeholders in asked.placeholders.items():
         if set(placeholders) == set(given) and kind in (None, each):
             return Turn("user", asked.worded(each, given))
     forms = " or ".join(f"{'kind=' + repr(each) + ' ' if each else ''}{' '.join(names) or 'nothing'}"
                         for each, names in asked.placeholders.items())
     raise ConfigError(f"task {name!r} has no such question", got=" ".join(given) or "nothing", expected=forms or "none")
+
+
+def _given(field: str, value, where: str):
+    """What a question is filled with: words that say something, a region, or several parts."""
+    if isinstance(value, str) and not value.strip():
+        raise ConfigError("there is nothing to ask about", got=repr(value), expected=f"a {field}", where=where)
+    if isinstance(value, tuple) and value and all(isinstance(part, (str, *PLACED)) for part in value):
+        return tuple(map(part_of, value))
+    return part_of(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 
 from loupe import config
 from loupe.data.mixture import Mixture
@@ -156,10 +157,22 @@ class Recipe:
 
     def change(self, *overrides: str) -> Recipe:
         """A copy with `path=value` applied in order: recipe.change("stages.tune.optim.lr=2e-4", "seed=3")."""
-        recipe = self
-        for override in overrides:
-            recipe = config.change(recipe, override)
-        return recipe
+        return changed(self, overrides)
+
+
+def changed(recipe, overrides: Sequence[str]):
+    """A recipe with every `path=value` applied; "stages." may be left out before a stage's name."""
+    known, stages = [f.name for f in fields(recipe)], [stage.name for stage in recipe.stages]
+    for override in overrides:
+        first = override.partition("=")[0].strip().split(".")[0]
+        if first in stages and first not in known:
+            override = f"stages.{override.strip()}"
+        elif first and "=" in override and first not in known:
+            error = unknown_name("setting or stage", first, (*known, *stages), f"recipe {recipe.name}")
+            raise ConfigError(error.what, got=error.got, where=error.where, do=f"{error.do}; stages here: "
+                              f"{', '.join(stages)}; `loupe show RECIPE --paths` lists every path")
+        recipe = config.change(recipe, override)
+    return recipe
 
 
 def _positive(name: str, value, where: str | None = None) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loupe import config
 from loupe.data.mixture import Source
 from loupe.errors import ConfigError, unknown_name
-from loupe.training.recipe import Stage
+from loupe.training.recipe import Stage, changed
 
 LOSSES = (("class", 1.0), ("attribute", 0.5), ("box", 2.0), ("quality", 0.5), ("mask", 2.0), ("tag", 0.1))
 
@@ -42,7 +41,4 @@ class RefinerRecipe:
 
     def change(self, *overrides: str) -> RefinerRecipe:
         """A copy with `path=value` applied in order."""
-        recipe = self
-        for override in overrides:
-            recipe = config.change(recipe, override)
-        return recipe
+        return changed(self, overrides)

@@ -23,6 +23,7 @@ from loupe.data.mixture import Mixture
 from loupe.errors import ImageError
 from loupe.evals.metrics.detection import Seen, average_precision, pairs, rates
 from loupe.models.checkpoint import write_folder
+from loupe.models.device import device_of
 from loupe.models.refined import Refined, refine
 from loupe.models.refiner import Refiner, RefinerConfig, load_refiner, save_refiner
 from loupe.plain import Roots
@@ -62,6 +63,7 @@ def pretrain_refiner(recipe: RefinerRecipe, out: str | Path, roots: Roots = None
     roots: the folder that holds the sources' folders, or {source folder: path}. habits: see training.run.Habits.
     """
     folder, how = Path(out), Habits(**habits)
+    device_of(how.device)
     accelerator = Accelerator(cpu=how.device == "cpu")
     with accelerator.main_process_first():
         claim(folder, recipe)

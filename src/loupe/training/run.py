@@ -19,6 +19,7 @@ from loupe import config
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
 from loupe.models.assembly import quiet
+from loupe.models.device import device_of
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.training import state
@@ -65,6 +66,7 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
     data: a corpus written by `loupe build`, used in place of the mixtures of language stages. habits: see Habits.
     """
     folder, how = Path(out), Habits(**habits)
+    device_of(how.device)  # one that is not there is said before anything is written
     accelerator = Accelerator(cpu=how.device == "cpu", kwargs_handlers=[
         DistributedDataParallelKwargs(find_unused_parameters=True)])
     with accelerator.main_process_first():

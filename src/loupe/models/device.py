@@ -1,0 +1,38 @@
+"""Where a model computes and in which numbers, by name. A name this machine cannot serve is a ConfigError."""
+
+from __future__ import annotations
+
+import torch
+
+from loupe.errors import ConfigError, unknown_name
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+
+
+def device_of(name: str | torch.device | None = None) -> str:
+    """"cpu", "cuda", "cuda:1", ...; None: a GPU if there is one."""
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ConfigError("unknown device", got=repr(name), expected="cpu, cuda, cuda:1, ...", where="device") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError("this machine has no such device", got=name, expected=_there(), where="device",
+                          do="leave it out to take what is there; `loupe doctor` says more")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("this machine has no such device", got=name, expected=_there(), where="device")
+    return str(name)
+
+
+def dtype_of(name: str | torch.dtype) -> torch.dtype:
+    if isinstance(name, torch.dtype):
+        return name
+    if name not in DTYPES:
+        raise unknown_name("kind of numbers", name, DTYPES, where="dtype")
+    return DTYPES[name]
+
+
+def _there() -> str:
+    cards = torch.cuda.device_count()
+    return ", ".join(("cpu", *(f"cuda:{k}" for k in range(cards))))

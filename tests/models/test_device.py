@@ -1,0 +1,33 @@
+"""Names of devices and of kinds of numbers."""
+
+import pytest
+import torch
+
+from loupe.errors import ConfigError
+from loupe.models.device import device_of, dtype_of
+
+
+def test_what_is_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of() == device_of("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of() == device_of("cuda") == "cuda" and device_of("cuda:1") == "cuda:1"
+    with pytest.raises(ConfigError, match="got cuda:2, expected cpu, cuda:0, cuda:1"):
+        device_of("cuda:2")
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match="no such device: got cuda, expected cpu"):
+        device_of("cuda")
+    with pytest.raises(ConfigError, match="unknown device: got 'gpu'"):
+        device_of("gpu")
+
+
+def test_kinds_of_numbers():
+    assert dtype_of("bfloat16") is torch.bfloat16 and dtype_of(torch.float16) is torch.float16
+    with pytest.raises(ConfigError, match="did you mean 'float16'"):
+        dtype_of("flot16")
+    with pytest.raises(ConfigError, match="unknown kind of numbers"):
+        dtype_of("int8")
