@@ -172,6 +172,18 @@ def test_rails_know_what_is_forced():
         Words([(1, 2), (1, 2)])
 
 
+@pytest.mark.parametrize("most", [4, 40])
+def test_answers_cut_short_end_behind_a_whole_region(most):
+    """Where there is no room for more, both ways leave out what was begun."""
+    model = tiny(marks="pink")
+    look = Look.at(model, [picture(1, 60, 40)], Limits(answer=most))
+    samples = places(3, look.images[0])
+    expected = look.answers(samples, constrain="boxes")
+    found = dense.answers(model, look.prefix, 0, samples, model.encoder.encode(samples), most, "boxes")
+    assert [(a.raw, a.problems) for a in found] == [(a.raw, a.problems) for a in expected]
+    assert any(a.regions for a in found) == (most == 40)
+
+
 def test_pixels_are_the_answers_one_by_one():
     model = tiny(marks="xy", seed=5)
     look = Look.at(model, [picture(2, 50, 30)])

@@ -13,7 +13,7 @@ from loupe.evals.grid import pixels_of, places
 from loupe.models import viewing
 from loupe.models.decoding import Prefix
 from loupe.models.encoding import Encoded
-from loupe.models.rail import Grammar, Words
+from loupe.models.rail import Grammar, Words, whole
 from loupe.models.reading import pieces, read
 from loupe.models.viewing import ROWS, Short
 from loupe.models.vlm import VLM
@@ -161,7 +161,7 @@ def _doubtful(level: np.ndarray, sure: float) -> np.ndarray:
 
 
 def answers(model: VLM, prefix: Prefix, owner: int, samples: Sequence[Sample], encoded: Sequence[Encoded], most: int,
-            constrain: str | None = None, rows: int = ROWS) -> list[Answer]:
+            constrain: str | None = None) -> list[Answer]:
     """Answers to questions on look `owner`, those that plain generation gives. Their scores leave out what a grammar
     forced."""
     rail = None
@@ -169,8 +169,10 @@ def answers(model: VLM, prefix: Prefix, owner: int, samples: Sequence[Sample], e
         frame = model.encoder.places(samples[0])[0]
         rail = Grammar(model.encoder.codec, constrain, pieces(model), (frame.width, frame.height))
     out: list[Answer | None] = [None] * len(samples)
-    for batch in viewing.ask(model, prefix, owner, [e.ids for e in encoded], most, rail=rail, rows=rows):
+    for batch in viewing.ask(model, prefix, owner, [e.ids for e in encoded], most, rail=rail):
         for k, said in batch:
+            if rail is not None and not said.stopped and (end := whole(rail, said.ids)):
+                said = Short(said.ids[:end], said.logs[:end])
             out[k] = read(model, samples[k], said)
     return out
 

@@ -173,6 +173,15 @@ def chosen(rail: Grammar | Words, state: int, logs: Tensor, stop: tuple[int, ...
     return [(STOP, state) if stop and tokens[k] == stop[0] else (tokens[k], rail.step(state, tokens[k])) for k in best]
 
 
+def whole(rail: Grammar | Words, ids: Sequence[int]) -> int:
+    """After how many of an answer's tokens it was last one that may end; 0: never."""
+    state, found = rail.start, 0
+    for count, token in enumerate(ids, 1):
+        state = rail.step(state, token)
+        found = count if rail.ends(state) else found
+    return found
+
+
 def _floors(program: Program) -> bool:
     """Does a number of this grammar bound a later one?"""
     return any(step[0] == NUMBER and step[1].floor >= 0 for step in program.code)
