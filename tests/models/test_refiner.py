@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from loupe.errors import CheckpointError, ConfigError
 from loupe.frame import frame
-from loupe.models.refined import Refined, _picture, distinct, refine
+from loupe.models.refined import Refined, distinct, refine, refined_of
 from loupe.models.refiner import Refiner, RefinerConfig, Sight, load_refiner, mask_logits, save_refiner
 from loupe.regions import Box, iou
 
@@ -139,7 +139,7 @@ def test_things_by_hand():
     config = RefinerConfig(**SMALL)
     sight = sight_of([(0.25, 0.25, 0.75, 0.75), (0.25, 0.25, 0.75, 0.72), (0.0, 0.0, 0.2, 0.2)], [1, 1, 2],
                      [0.7, 0.9, 0.5], config)
-    found = _picture(sight, 0, frame("squash", 64, 32, 32), config)
+    found = refined_of(sight, 0, frame("squash", 64, 32, 32), config)
     assert [(t.name, t.attributes) for t in found.things] == [("cup", ("red",)), ("ball", ("red",))]
     best, other = found.things
     assert best.box.xyxy == pytest.approx((16, 8, 48, 23.04)) and other.box.xyxy == pytest.approx((0, 0, 12.8, 6.4))
@@ -156,7 +156,7 @@ def test_things_by_hand():
 
 def test_nothing_found():
     config = RefinerConfig(**SMALL)
-    found = _picture(sight_of([], [], [], config), 0, frame("squash", 64, 32, 32), config)
+    found = refined_of(sight_of([], [], [], config), 0, frame("squash", 64, 32, 32), config)
     assert found.things == () and found.outlines.shape == (0, 13)
     assert found.queries.shape == (6, 20) and (found.scores < config.threshold).all()
 

@@ -69,7 +69,7 @@ class Client:
         self._given_up = 0
 
     async def __aenter__(self) -> Client:
-        httpx, s = _httpx(), self.settings
+        httpx, s = library(), self.settings
         secret = os.environ.get(s.key, "")
         self._gate = asyncio.Semaphore(s.concurrency)
         self._asking: dict[str, asyncio.Future] = {}
@@ -122,7 +122,7 @@ class Client:
 
     async def _once(self, request: dict) -> tuple[Reply | None, str, float | None]:
         """(reply or None, what went wrong, seconds to wait if the server says)."""
-        httpx = _httpx()
+        httpx = library()
         try:
             response = await self._http.post(f"{self.settings.url.rstrip('/')}/chat/completions", json=request)
         except httpx.TimeoutException:
@@ -131,7 +131,7 @@ class Client:
             return None, f"connection: {type(error).__name__}", None
         status = response.status_code
         if status in AGAIN or status >= 500:
-            wait = _retry_after(response.headers.get("retry-after", ""), self.settings.longest)
+            wait = retry_after(response.headers.get("retry-after", ""), self.settings.longest)
             if status == 429 and wait is not None:
                 self._held = max(self._held, time.monotonic() + wait)  # the others wait, too
             return None, f"status {status}", wait
@@ -165,7 +165,7 @@ class Client:
         return min(self.settings.pause * 2**attempt, self.settings.longest) * (1 - spread / 4)
 
 
-def _retry_after(text: str, longest: float) -> float | None:
+def retry_after(text: str, longest: float) -> float | None:
     """Seconds of a Retry-After header, a number or a date; None where it says nothing."""
     try:
         seconds = float(text)
@@ -177,7 +177,8 @@ def _retry_after(text: str, longest: float) -> float | None:
     return min(max(seconds, 0.0), longest) if seconds == seconds else None
 
 
-def _httpx():
+def library():
+    """The module httpx, which comes with an extra."""
     try:
         import httpx
     except ImportError:

@@ -60,11 +60,11 @@ def refine(model: Refiner, images: Sequence, batch: int = 32) -> list[Refined]:
         pixels = np.stack([np.asarray(place.picture(picture)) for place, picture in zip(frames, pictures)])
         with torch.inference_mode():
             sight = model(normal(pixels, model.config).to(model.device))
-            out += [_picture(sight, k, place, model.config) for k, place in enumerate(frames)]
+            out += [refined_of(sight, k, place, model.config) for k, place in enumerate(frames)]
     return out
 
 
-def _picture(sight: Sight, index: int, place: Frame, config: RefinerConfig) -> Refined:
+def refined_of(sight: Sight, index: int, place: Frame, config: RefinerConfig) -> Refined:
     """What is found in picture number `index`."""
     rows = ranked(sight, index, config)
     masks, outlines = outlined(sight, index, rows.places[:rows.found], rows.boxes[:rows.found], place, config)

@@ -59,9 +59,9 @@ class Line:
 def served(settings: Settings) -> list[str] | None:
     """Names the endpoint says it serves; None where it does not say. One that is not there, or refuses the key, is an
     EndpointError."""
-    from loupe.endpoint.client import _httpx
+    from loupe.endpoint.client import library
 
-    httpx, secret = _httpx(), os.environ.get(settings.key, "")
+    httpx, secret = library(), os.environ.get(settings.key, "")
     try:
         said = httpx.get(f"{settings.url.rstrip('/')}/models", timeout=min(settings.timeout, 20.0),
                          headers={"Authorization": f"Bearer {secret}"} if secret else {})
