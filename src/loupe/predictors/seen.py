@@ -78,7 +78,7 @@ class SeenBy:
             asked = [each for each in asked if each[0] not in out]
             bodies = [e.ids for *_, e in asked]
             for chunk in chunks(sorted(range(len(asked)), key=lambda k: len(bodies[k])), bodies, prefix.length,
-                                replace(self.limits, answer=0, constrain=None)):
+                                replace(self.limits, answer=1, constrain=None)):
                 some = [asked[k] for k in chunk]
                 logs = weigh(self.vlm, prefix, [owner for _, owner, _ in some], [e for *_, e in some])
                 out |= {i: value for (i, *_), value in zip(some, logs)}

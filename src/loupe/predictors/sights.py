@@ -50,6 +50,7 @@ class Sight:
     """
 
     decoder = None  # positions in three axes and layers of many kinds: transformers' own run them
+
     def __init__(self, model, encoder: Reading, shift: int = 0):
         self.language, self.encoder, self.shift = model, encoder, shift
         self.text = getattr(model.model, "language_model", None) or model.get_decoder()
@@ -105,7 +106,7 @@ class Sights:
         def weighed(front: Front, members: list[int], asked: dict, samples: list[Sample]) -> list[float]:
             bodies = [asked[i].ids for i in members]
             out: dict[int, float] = {}
-            limits = replace(self.limits, answer=0, constrain=None)
+            limits = replace(self.limits, answer=1, constrain=None)
             for chunk in chunks(sorted(range(len(bodies)), key=lambda k: len(bodies[k])), bodies, front.prefix.length,
                                 limits):
                 some = [members[k] for k in chunk]
