@@ -109,6 +109,10 @@ FINE = replace(  # and the finest, whose questions are short: colours and outlin
 DEEP = replace(  # then by what is still to be learnt: words in print, quarters, telling one thing from its like
     FINE, tasks=tuple({**dict(FINE.tasks), "grounding": 3.5, "description": 2.0, "coarse-position": 2.4,
                        "counting": 1.8, "region": 1.6, "reading": 2.0, "reconstruction": 4.0}.items()))
+TELLING = replace(  # and descriptions that say all that tells one thing from its like, not as little as may do
+    DEEP, tasks=tuple({**dict(DEEP.tasks), "description": 5.0, "reconstruction": 2.5}.items()),
+    task_options={**DEEP.task_options,
+                  "description": {"phrases": "refers", "kinds": ("attribute",), "longest": True}})
 STEEP = Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon")
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
@@ -130,6 +134,8 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               ALL, epochs=None, steps=5600, batch=96),
         Stage("deepen", Mixture((DEEP,), pairs_per_image=12), replace(STEEP, lr=1.5e-3, schedule="cosine"), ALL,
               epochs=None, steps=8500, batch=96),
+        Stage("tell", Mixture((TELLING,), pairs_per_image=12),
+              replace(STEEP, lr=6e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=1400, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),

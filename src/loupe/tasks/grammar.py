@@ -68,3 +68,8 @@ def could_be(name: str, other: str) -> bool:
     """Might one thing go by both names? Equal words, one within the other, or two words for people."""
     a, b = name.lower(), other.lower()
     return a in b or b in a or (a.split()[-1] in PEOPLE and b.split()[-1] in PEOPLE)
+
+
+def telling(words: str) -> int:
+    """How many of these words tell something: all but articles."""
+    return sum(word.lower() not in ("a", "an", "the") for word in words.split())
