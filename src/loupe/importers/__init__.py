@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from loupe.errors import unknown_name
+from loupe.named import named
 
 IMPORTERS = {
     "minigpt-v2": "loupe.importers.minigpt:MiniGPT",
@@ -15,7 +13,4 @@ IMPORTERS = {
 
 def importer(name: str) -> type:
     """The value that imports that family: `importer("minigpt-v2")(vision=..., language=...).write(file, out)`."""
-    if name not in IMPORTERS:
-        raise unknown_name("family of weights", name, IMPORTERS)
-    module, kind = IMPORTERS[name].split(":")
-    return getattr(import_module(module), kind)
+    return named("family of weights", name, IMPORTERS)

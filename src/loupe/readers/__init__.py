@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from loupe.errors import unknown_name
+from loupe.named import imported, named
 
 READERS = {
     "visual-genome": "loupe.readers.visual_genome:VisualGenome",
@@ -45,16 +43,12 @@ READERS = {
 
 def reader(name: str) -> type:
     """The reader class of that name: `reader("coco")(root, split="val2017")` is a sequence of Records."""
-    if name not in READERS:
-        raise unknown_name("reader", name, READERS)
-    module, cls = READERS[name].split(":")
-    return getattr(import_module(module), cls)
+    return named("reader", name, READERS)
 
 
 def __getattr__(name: str):
     """`loupe.readers.Coco` and its neighbours, imported when asked for."""
     for target in READERS.values():
-        module, cls = target.split(":")
-        if cls == name:
-            return getattr(import_module(module), cls)
+        if target.endswith(f":{name}"):
+            return imported(target)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from loupe.errors import unknown_name
+from loupe.named import named
 from loupe.reproduce.experiment import Bootstrap, Claim, Column, Experiment, Pairs, Row, Table, World
 
 EXPERIMENTS = {
@@ -17,10 +15,7 @@ EXPERIMENTS = {
 
 def experiment(name: str) -> Experiment:
     """The experiment of that name; torch is not loaded."""
-    if name not in EXPERIMENTS:
-        raise unknown_name("paper", name, EXPERIMENTS)
-    module, _, attribute = EXPERIMENTS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return named("paper", name, EXPERIMENTS)
 
 
 __all__ = ["EXPERIMENTS", "Bootstrap", "Claim", "Column", "Experiment", "Pairs", "Row", "Table", "World", "experiment"]

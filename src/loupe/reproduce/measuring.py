@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 
 from loupe.errors import unknown_name
@@ -14,6 +13,7 @@ from loupe.evals.benchmark import Questions, Shelf
 from loupe.evals.metrics.figures import Figure
 from loupe.evals.runner import Result
 from loupe.evals.spec import Benchmark
+from loupe.named import imported
 from loupe.predictor import Predictor
 from loupe.reproduce.experiment import Column
 
@@ -86,8 +86,7 @@ def measure(asking: Asking, column: Column, name: str) -> Measured:
 def measurement(name: str) -> Callable[[Asking, Column, str], Measured]:
     if name not in MEASUREMENTS:
         raise unknown_name("measurement", name, [known for known in MEASUREMENTS if known])
-    module, _, function = MEASUREMENTS[name].partition(":")
-    return getattr(import_module(module), function)
+    return imported(MEASUREMENTS[name])
 
 
 def figure(asking: Asking, column: Column, name: str) -> Measured:

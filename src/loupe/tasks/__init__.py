@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import fields
 
 from loupe.errors import ConfigError, unknown_name
+from loupe.named import named
 from loupe.regions import Region
 from loupe.sample import PLACED, Found, Part, Turn, part_of
 from loupe.tasks.base import STYLES
@@ -41,10 +41,7 @@ TASKS = {
 
 def task(name: str, /, **options):
     """The named task with its options; lists stand for tuples. Unknown names and options are ConfigErrors."""
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    module, kind = TASKS[name].split(":")
-    made = getattr(importlib.import_module(module), kind)
+    made = named("task", name, TASKS)
     known = {f.name for f in fields(made)}
     for option in options:
         if option not in known:

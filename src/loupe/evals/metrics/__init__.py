@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from inspect import signature
 
-from loupe.errors import unknown_name
 from loupe.evals.metrics.figures import Figure, Scores
+from loupe.named import named
 
 METRICS = {
     "referring": "loupe.evals.metrics.referring:score",
@@ -34,10 +33,7 @@ __all__ = ["METRICS", "Figure", "Scores", "by_kind", "measure"]
 
 def measure(metric: str, predictions: Sequence, options: Mapping | None = None) -> Scores:
     """The named metric over predictions. options: of the metric, those it does not know left out."""
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
-    module, name = METRICS[metric].split(":")
-    score = getattr(import_module(module), name)
+    score = named("metric", metric, METRICS)
     known = signature(score).parameters
     return score(predictions, **{name: value for name, value in (options or {}).items() if name in known})
 
