@@ -92,44 +92,41 @@ def loaded(path):
             json.dumps(line) + "\n" for line in value).encode()
 
 
+def wrong_values(path, name, rng):
+    """Copies of a file in which a value is another or a key is gone, and where."""
+    data, dump = loaded(path)
+    for _ in range(EACH):
+        made, at = damaged(data, name, rng)
+        yield dump(made), at
+
+
+def damaged_bytes(path, name, rng):
+    """Copies of a file that are cut, flipped, of another encoding, or no data at all, and how each begins."""
+    original = path.read_bytes()
+    cuts = [original[:int(k)] for k in rng.integers(1, len(original), 4)]
+    flipped = bytearray(original)
+    flipped[int(rng.integers(len(original)))] ^= 0x80
+    copies = [*cuts, bytes(flipped), original + b"]", b"\xff\xfe" + original, b"[" * 200_000, b"9" * 5000]
+    if path.suffix != ".p":
+        text = json.dumps(loaded(path)[0], ensure_ascii=False)
+        copies += [text.replace("e", "é").encode("latin-1", "replace"), text.encode("utf-16")]
+    return [(data, data[:30]) for data in copies]
+
+
+@pytest.mark.parametrize("copies", [wrong_values, damaged_bytes])
 @pytest.mark.parametrize("name", sorted(ROOTS))
-def test_wrong_values_and_dropped_keys(name, tmp_path):
+def test_damaged_files(name, copies, tmp_path):
     make, split, files = ROOTS[name]
     root = make(tmp_path / "data")
     opened, found = read(name, root, split)
     whole = opened.problems, found
-    rng = np.random.default_rng([7, len(name)])
+    rng = np.random.default_rng([8 if copies is damaged_bytes else 7, len(name)])
     for file in files:
         path = root / file
         original = path.read_bytes()
-        data, dump = loaded(path)
-        for _ in range(EACH):
-            made, at = damaged(data, name, rng)
-            path.write_bytes(dump(made))
-            check(name, root, split, whole, f"{file}: {at}")
-        path.write_bytes(original)
-
-
-@pytest.mark.parametrize("name", sorted(ROOTS))
-def test_damaged_bytes(name, tmp_path):
-    make, split, files = ROOTS[name]
-    root = make(tmp_path / "data")
-    opened, found = read(name, root, split)
-    whole = opened.problems, found
-    rng = np.random.default_rng([8, len(name)])
-    for file in files:
-        path = root / file
-        original = path.read_bytes()
-        cuts = [original[:int(k)] for k in rng.integers(1, len(original), 4)]
-        flipped = bytearray(original)
-        flipped[int(rng.integers(len(original)))] ^= 0x80
-        copies = [*cuts, bytes(flipped), original + b"]", b"\xff\xfe" + original, b"[" * 200_000, b"9" * 5000]
-        if path.suffix != ".p":
-            text = json.dumps(loaded(path)[0], ensure_ascii=False)
-            copies += [text.replace("e", "é").encode("latin-1", "replace"), text.encode("utf-16")]
-        for data in copies:
+        for data, why in copies(path, name, rng):
             path.write_bytes(data)
-            check(name, root, split, whole, f"{file}: {data[:30]}")
+            check(name, root, split, whole, f"{file}: {why}")
         path.write_bytes(original)
 
 
