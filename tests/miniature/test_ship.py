@@ -166,7 +166,7 @@ def test_a_clip_and_a_refiner_are_shipped(tmp_path):
     import standins
     from transformers import CLIPConfig, CLIPModel
 
-    from loupe.miniature.ship import _part
+    from loupe.miniature.ship import ship_part
     from loupe.models.refiner import Refiner, RefinerConfig, load_refiner
 
     text = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -178,7 +178,7 @@ def test_a_clip_and_a_refiner_are_shipped(tmp_path):
     for source, name in (("clip", "loupe/vision"), ("refiner", "loupe/refiner")):
         fresh = tmp_path / f"{source}-half"
         fresh.mkdir()
-        said, _ = _part(tmp_path / source, fresh, name, 1.0)
+        said, _ = ship_part(tmp_path / source, fresh, name, 1.0)
         assert re.match(r"no weight moved by more than \d\.\de-0[2-5] of its tensor's size", said), said
         wide, small = (load_file(tmp_path / place / "model.safetensors") for place in (source, fresh.name))
         assert {key: tensor.shape for key, tensor in wide.items()} == {k: t.shape for k, t in small.items()}
@@ -187,13 +187,13 @@ def test_a_clip_and_a_refiner_are_shipped(tmp_path):
 
 
 def test_what_the_run_measured_stands_in_tables():
-    from loupe.miniature.card import _nested
+    from loupe.miniature.card import nested
 
     exam = {"loss": 0.25, "counting": {"answers": 8, "exact": 0.5}, "grounding": {"answers": 9, "exact": 1.0}}
-    assert _nested(exam, {}).splitlines() == [
+    assert nested(exam, {}).splitlines() == [
         "| figure | reached |", "| --- | --- |", "| loss | 0.25 |", "", "| of | answers | exact |",
         "| --- | --- | --- |", "| counting | 8 | 0.5 |", "| grounding | 9 | 1 |"]
-    assert "| counting | 8 | 0.5 | 8, 0.4 |" in _nested(exam, {"counting": {"answers": 8, "exact": 0.4}})
+    assert "| counting | 8 | 0.5 | 8, 0.4 |" in nested(exam, {"counting": {"answers": 8, "exact": 0.4}})
 
 
 def test_scores_of_predictions_and_of_nothing(tmp_path):

@@ -149,14 +149,14 @@ def _scores(facts: Facts) -> str:
     exam = facts.manifest.get("scores") or {}
     if exam:
         parts.append("At the end of the run, on pictures it was not trained on:\n\n"
-                     + _nested(exam, (facts.rebuilt or {}).get("scores") or {}))
+                     + nested(exam, (facts.rebuilt or {}).get("scores") or {}))
     for k, scores in enumerate(facts.scores):
         again = facts.rebuilt_scores[k] if k < len(facts.rebuilt_scores) else None
         parts.append(f"`{benchmarks(scores)}`, beside what stands for no skill:\n\n" + _results(scores, again))
     return "\n\n".join(parts)
 
 
-def _nested(exam: Mapping, again: Mapping) -> str:
+def nested(exam: Mapping, again: Mapping) -> str:
     """Figures one below the other; groups of figures as a row each, with the second run's where they can differ."""
     single = {name: value for name, value in exam.items() if not isinstance(value, Mapping)}
     groups = {name: value for name, value in exam.items() if isinstance(value, Mapping)}

@@ -61,7 +61,7 @@ def ship(run: str | Path, name: str, base, *, scores: Sequence[str | Path] = (),
     place = home / SHIPPED[name]
 
     def write(fresh: Path) -> None:
-        check, spec = (_model if name == MINI else _part)(source, fresh, name, same)
+        check, spec = (_model if name == MINI else ship_part)(source, fresh, name, same)
         recipe = _recipe(run, base, spec)
         path = fresh / WEIGHTS
         path.chmod(0o644)
@@ -102,7 +102,7 @@ def _recipe(run: Path, base, spec: ModelSpec | None):
     return recipe if spec is None else replace(recipe, model=spec)
 
 
-def _part(source: Path, fresh: Path, name: str, same: float) -> tuple[str, None]:
+def ship_part(source: Path, fresh: Path, name: str, same: float) -> tuple[str, None]:
     """A transformers folder, copied with its weights in float16 and opened again as its users will."""
     names = sorted(source.glob("*.safetensors"))
     if [path.name for path in names] != [WEIGHTS]:
