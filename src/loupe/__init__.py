@@ -78,4 +78,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_NAMES, *_MODULES])
+    return sorted({*globals(), *_NAMES, *_MODULES})

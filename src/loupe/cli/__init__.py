@@ -51,6 +51,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose complaints are one line, like every other error here."""
 
     def error(self, message: str):
+        message = message.replace(", path=value", "")  # never required
         self.exit(WRONG_INPUT, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 

@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
         args.model, args.image = MINI, [args.model, *args.image]
     if len(args.image) == 1 and Path(args.image[0]).is_dir():
         raise ConfigError("no picture is named", got=args.image[0], expected="[MODEL] IMAGE ...")
+    if args.image == [MINI] and not Path(MINI).exists():
+        raise ConfigError("no picture is named", got=MINI, expected="[MODEL] IMAGE ...")
     for image in args.image:
         _check(image)
     for text in args.say or ():  # mistakes before the model is loaded

@@ -31,7 +31,7 @@ WRITE, READ, SHOW, BUILD, TRAIN, MEASURE, ASK, REPORT = STEPS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("changes", nargs="*", metavar="PATH=VALUE", help="changes of the recipe, as in `loupe train`")
+    parser.add_argument("changes", nargs="*", metavar="path=value", help="changes of the recipe, as in `loupe train`")
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
     parser.add_argument("--recipe", default="mini-demo", metavar="NAME", help="default: mini-demo")
     parser.add_argument("--images", type=int, default=4000, metavar="N", help="pictures of the world to train on "

@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", metavar="RECIPE path=value", nargs="*",
                         help="another recipe, and settings to change")
     parser.add_argument("--dense", action="store_true", help="supervise each patch of a tower by the objects")
-    parser.add_argument("--out", required=True, type=Path, help="run folder: new, or of the same recipe to go on")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR",
+                        help="run folder: new, or of the same recipe to go on")
     add_run_arguments(parser)
 
 

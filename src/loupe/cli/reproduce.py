@@ -24,7 +24,7 @@ cell, to see that everything works."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paper", metavar="PAPER", help="pink, chatspot, ...")
+    parser.add_argument("paper", metavar="PAPER", help="pink, chatspot, lyrics or pae")
     parser.add_argument("--table", metavar="NAME[,NAME]", help="only these tables (default: all of the paper's)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="logs and page")
     parser.add_argument("--work", type=Path, metavar="DIR", help="runs, which are large (default: OUT/work)")

@@ -29,4 +29,4 @@ def run(args) -> None:
         for result in results:
             if result.count < result.of:
                 print(f"\n{result.path} holds {result.count} of {result.of} questions; "
-                      "run the same `loupe evaluate` again to answer the rest")
+                      "the same `loupe evaluate` without --limit answers the rest")

@@ -43,6 +43,11 @@ def run(args) -> None:
     for name, value in (("--grid", args.grid), ("--coarse", args.coarse or 1)):
         if value < 1:
             raise ConfigError("a picture has at least one place a side", got=value, expected="1 or more", where=name)
+    if args.coarse and args.grid % args.coarse:
+        raise ConfigError("the coarse grid does not fit the grid", got=f"{args.coarse} of {args.grid}",
+                          expected="a number that divides --grid", where="--coarse")
+    if not all(phrase.strip() for phrase in args.phrases):
+        raise ConfigError("there is nothing to look for", got=repr(""), expected="a phrase")
     if args.sure is not None and not 0.5 <= args.sure <= 1:
         raise ConfigError("no probability of a settled place", got=args.sure, expected="0.5 to 1", where="--sure")
     options = rows_of(args) | ({} if args.sure is None else {"sure": args.sure})

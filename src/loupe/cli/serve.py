@@ -18,16 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from loupe.shipped import MINI
 
     parser.add_argument("model", metavar="MODEL", nargs="?", default=MINI,
-                        help=f"what `loupe.load` takes: a run or checkpoint folder, ... (default: {MINI})")
+                        help=f"checkpoint or run folder, transformers folder or id, or http://host/v1#model "
+                        f"(default: {MINI}, which loupe carries)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="(default: 8000)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000")
     parser.add_argument("--key", metavar="KEY", help="callers must send it: Authorization: Bearer KEY "
                         "(default: the environment's LOUPE_API_KEY, or none)")
     parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="another site whose pages may ask")
     parser.add_argument("--allow-host", action="append", metavar="NAME", help="another name this server goes by")
     parser.add_argument("--remote-images", action="store_true", help="fetch pictures from http(s) addresses")
-    parser.add_argument("--rows", type=int, default=32, help="questions answered side by side (default: 32)")
-    parser.add_argument("--queue", type=int, default=128, help="questions that may wait (default: 128)")
+    parser.add_argument("--rows", type=int, default=32, metavar="N",
+                        help="questions answered side by side (default: 32)")
+    parser.add_argument("--queue", type=int, default=128, metavar="N", help="questions that may wait (default: 128)")
     parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
     parser.add_argument("--dtype", help="float32, bfloat16 or float16 (default: float32)")

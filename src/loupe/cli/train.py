@@ -22,22 +22,26 @@ Several processes or GPUs: accelerate launch -m loupe train ...
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
     parser.add_argument("overrides", metavar="path=value", nargs="*", help="settings to change")
-    parser.add_argument("--out", required=True, type=Path, help="run folder: new, or of the same recipe to go on")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR",
+                        help="run folder: new, or of the same recipe to go on")
     parser.add_argument("--stages", metavar="NAME[,NAME]", help="only these stages of the recipe")
     parser.add_argument("--refined", type=Path, metavar="DIR", help="what a refiner found in the pictures: the --out "
                         "of `loupe refine`, or a folder that runs share (default: in the run)")
-    parser.add_argument("--data", type=Path, help="corpus written by `loupe build`, for the language stages")
+    parser.add_argument("--data", type=Path, metavar="DIR",
+                        help="corpus written by `loupe build`, for the language stages")
     add_run_arguments(parser)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add_root(parser)
-    parser.add_argument("--device", help="cpu, cuda; default: the best there is")
-    parser.add_argument("--workers", type=int, help="processes that prepare data (default: 1, and 0 on a "
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that prepare data (default: 1, and 0 on a "
                         "processor, whose cores all train)")
-    parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
-    parser.add_argument("--save-steps", type=int, help="updates between checkpoints")
-    parser.add_argument("--keep", type=int, default=2, help="checkpoints kept beside the ends of stages (default 2)")
+    parser.add_argument("--save-minutes", type=float, default=5.0, metavar="N",
+                        help="minutes between checkpoints (default: 5)")
+    parser.add_argument("--save-steps", type=int, metavar="N", help="updates between checkpoints")
+    parser.add_argument("--keep", type=int, default=2, metavar="N",
+                        help="checkpoints kept beside the ends of stages (default: 2)")
 
 
 def run(args: argparse.Namespace) -> int:

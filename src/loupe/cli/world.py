@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", type=int, metavar="N", help="held-out pictures (default: a tenth, at least 20)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which world (default: 0)")
     parser.add_argument("--world", default="wide", metavar="NAME",
-                        help="wide, mini, mini-128, shifted, unread (default: wide)")
+                        help="wide, mini, few, mini-128, shifted, unread (default: wide)")
     parser.add_argument("--size", type=int, metavar="PX", help="pixels a side (default: the world's own, 96)")
     parser.add_argument("--oddities", type=float, default=0.02, metavar="RATE",
                         help="share of entries with the flaws of real files (default: 0.02)")

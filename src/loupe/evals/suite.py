@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loupe.errors import unknown_name
 from loupe.evals.chatspot import SUITES as CHATSPOT
 from loupe.evals.metrics import Figure, Scores
 from loupe.evals.miniature import GOALS, Goal
@@ -34,6 +35,12 @@ class Verdict:
 
 def names_of(given: Iterable[str]) -> list[str]:
     """Names of benchmarks and suites -> names of benchmarks, each once."""
+    from loupe.evals.benchmark import BENCHMARKS
+
+    given = list(given)
+    for each in given:
+        if each not in SUITES and each not in BENCHMARKS:
+            raise unknown_name("benchmark", each, (*BENCHMARKS, *SUITES))
     return list(dict.fromkeys(name for each in given for name in SUITES.get(each, (each,))))
 
 

@@ -32,6 +32,12 @@ class Limits:
     temperature: float = 0.0  # 0: the most probable token; above: drawn, where nothing is constrained
     seed: int = 0  # of drawing, with the sample's id
 
+    def __post_init__(self):
+        for name in ("rows", "tokens", "answer"):
+            if getattr(self, name) < 1:
+                raise ConfigError("nothing is answered within such limits", got=getattr(self, name),
+                                  expected="1 or more", where="max_tokens" if name == "answer" else name)
+
     @property
     def longest(self) -> int:
         """One region ends by itself: it is not cut short in the middle."""
@@ -60,7 +66,7 @@ class Look(Askable):
                 max_tokens: int | None = None) -> list[Answer]:
         samples = [self._sample(q) for q in questions]
         limits = replace(self.limits, constrain=constrain or self.limits.constrain,
-                         answer=max_tokens or self.limits.answer)
+                         answer=self.limits.answer if max_tokens is None else max_tokens)
         return answer(self.model, self.prefix, [0] * len(samples), samples, limits)
 
     def pixels(self, n: int = 64, **options) -> np.ndarray:
@@ -94,7 +100,7 @@ class Talk:
     def say(self, *parts: Part | Region, constrain: str | None = None, max_tokens: int | None = None) -> Answer:
         look, model = self.look, self.look.model
         limits = replace(look.limits, constrain=constrain or look.limits.constrain,
-                         answer=max_tokens or look.limits.answer)
+                         answer=look.limits.answer if max_tokens is None else max_tokens)
         sample = Sample(look.images, (*self.turns, turn(*parts)))
         encoded = model.encoder.encode([sample])[0]
         if encoded.prefix != self._opening.ids:  # a picture is marked inside a question

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from loupe.errors import ConfigError
 from loupe.predictors.baselines import BASELINES, baseline
 from loupe.predictors.blind import Blind, without
 from loupe.predictors.naming import Named, named
@@ -17,6 +18,9 @@ def load(name: str | os.PathLike, **options):
     `options` are those of `Model.load`, `Foreign.load` or `Endpoint.load`; all know device, dtype, rows, answer and
     constrain. A folder called mini in the working directory is ./mini.
     """
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise ConfigError("no model is named", got=repr(name), expected="\"mini\", a folder, an id of the hub, or "
+                          "http://host/v1#model")
     what = named(os.fspath(name))
     options = options | what.settings
     if what.kind == "baseline":

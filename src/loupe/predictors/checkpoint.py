@@ -55,7 +55,7 @@ class Model:
 
         folder = Path(folder).expanduser()
         place = _weights_folder(folder)
-        known = _limits(Limits(), limits)
+        known = _limits(Limits(), limits, ("device", "dtype", "bases", "codec", "refined", "spatial"))
         vlm = checkpoint.load(place, device_of(device), codec, bases, dtype)
         return cls(vlm, folder.resolve().name, known, _hash(place / checkpoint.WEIGHTS),
                    refined=refined, spatial=spatial)
@@ -150,13 +150,12 @@ def _weights_folder(folder: Path) -> Path:
     return inside if (inside / MANIFEST).is_file() else folder
 
 
-def _limits(limits: Limits, changes: dict) -> Limits:
+def _limits(limits: Limits, changes: dict, beside: Sequence[str] = ()) -> Limits:
+    """beside: other settings that stand where limits do, for the message."""
     known = Limits.__dataclass_fields__
     for name in changes:
         if name not in known:
-            from loupe.errors import unknown_name
-
-            raise unknown_name("limit", name, known)
+            raise unknown_name("setting of a model" if beside else "limit", name, (*beside, *known))
     return replace(limits, **{k: v for k, v in changes.items() if v is not None})
 
 

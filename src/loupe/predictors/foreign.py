@@ -135,9 +135,9 @@ def _opened(kind, place: str, **options):
         return kind.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError("cannot open this model with transformers", got=first[:300], where=place,
-                              do="give a folder with config.json, or an id of the hub that is cached or reachable"
-                              ) from None
+        do = "" if Path(place).expanduser().exists() else "there is no such folder here; "
+        do += "give a folder with config.json, or an id of the hub that is cached or reachable"
+        raise CheckpointError("cannot open this model with transformers", got=first[:300], where=place, do=do) from None
 
 
 def _stops(model, tokenizer) -> list[int]:

@@ -1,0 +1,69 @@
+"""Mistakes of the first hour: said in one line, before a model is loaded where that can be."""
+
+import pytest
+
+import loupe
+from loupe import cli
+from loupe.errors import ConfigError, LoupeError
+from loupe.evals.suite import names_of
+from loupe.models.look import Limits
+
+
+def line(capsys, *argv) -> str:
+    """What a verb says on its way out with code 2."""
+    try:
+        code = cli.main([str(a) for a in argv])
+    except SystemExit as error:
+        code = error.code
+    said = capsys.readouterr().err.strip()
+    assert code == cli.WRONG_INPUT and "\n" not in said, said
+    return said
+
+
+def test_nothing_needed_is_called_required(capsys):
+    assert line(capsys, "show") == ("loupe show: the following arguments are required: RECIPE|CORPUS; "
+                                    "see `loupe show --help`")
+
+
+def test_a_model_alone_is_no_picture(capsys):
+    assert "no picture is named: got mini" in line(capsys, "chat", "mini")
+
+
+@pytest.mark.parametrize("argv,says", [
+    (("",), "nothing to look for"), (("the cup", "--grid", 9, "--coarse", 4), "got 4 of 9"),
+])
+def test_segment_is_refused_before_a_model_is_loaded(argv, says, capsys, monkeypatch):
+    monkeypatch.setattr("loupe.cli.kept.seeing", lambda *a, **k: pytest.fail("loaded"))
+    assert says in line(capsys, "segment", "mini", "a.png", *argv)
+
+
+def test_suites_are_names_too():
+    assert "mini-grounding" in names_of(["mini-quick"])
+    with pytest.raises(ConfigError, match="unknown benchmark: got 'minni'; did you mean 'mini'"):
+        names_of(["minni"])
+
+
+@pytest.mark.parametrize("name", [None, "", 5])
+def test_no_model_is_named(name):
+    with pytest.raises(ConfigError, match="no model is named"):
+        loupe.load(name)
+
+
+def test_settings_of_a_model(carried):
+    with pytest.raises(ConfigError, match="unknown setting of a model: got 'devise'; did you mean 'device'"):
+        loupe.load("mini", devise="cpu")
+    with pytest.raises(LoupeError, match="unknown device: got 'gpu'"):
+        loupe.load("mini", device="gpu")
+    with pytest.raises(ConfigError, match="unknown kind of numbers"):
+        loupe.load("mini", dtype="int3")
+
+
+def test_an_answer_has_a_token():
+    with pytest.raises(ConfigError, match="got 0, expected 1 or more, in max_tokens"):
+        Limits(answer=0)
+
+
+def test_a_missing_folder_of_another_model_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoupeError, match="there is no such folder here"):
+        loupe.load("runs/none")
