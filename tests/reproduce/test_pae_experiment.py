@@ -117,70 +117,69 @@ def test_columns_name_figures_that_exist():
 
 @pytest.fixture
 def tiny(carried, tmp_path):
-    """The quick experiment with stand-ins for the shipped parts, shorter still, with its world."""
+    """The quick experiment of two rows, with stand-ins for the shipped parts, shorter still, with its world."""
     short = quick(PAE)
-    tables = tuple(replace(short.table(name), rows=rows, columns=columns, paper={}, claims=(), controls=())
-                   for name, rows, columns in (("stages", ("stage-1",), ("pixels", "pixels-sum")),
-                                               ("photos", ("photos-adapted",), ("photos", "photos-sum"))))
-    rows = tuple(replace(row, changes=(*row.changes, "stages.rows.batch=24")) for row in short.rows)
+    few = replace(short.table("photos"), rows=("photos-adapted",), columns=("pixels", "pixels-sum", "photos"), paper={},
+                  claims=(), controls=())
+    rows = [replace(short.row(name), begins=begins, changes=(*short.row(name).changes, "stages.rows.batch=24"))
+            for name, begins in (("base", ""), ("photos-adapted", "base"))]
     language = load(shipped.folder("mini")).spec.language  # the stand-in was not made of a part
-    recipe = replace(short.recipe, model=replace(short.recipe.model, language=language))
-    short = replace(short, worlds=(replace(short.worlds[0], images=8, val=3),), rows=rows, tables=tables, recipe=recipe,
-                    columns=tuple(replace(c, limit=2) for c in short.columns))
+    columns = (replace(c, limit=2, benchmark=replace(c.benchmark, grid=8)) for c in map(short.column, few.columns))
+    short = replace(short, worlds=(replace(short.worlds[0], images=8, val=3),), rows=tuple(rows), tables=(few,),
+                    columns=tuple(columns), recordings=(),
+                    recipe=replace(short.recipe, model=replace(short.recipe.model, language=language)))
     places = Places(tmp_path, tmp_path / "work", tmp_path / "data")
     data.write(short, places.data)
     return short, places
 
 
-def parameters(module) -> dict:
-    return dict(module.named_parameters())
-
-
-def same(some: dict, other: dict) -> bool:
-    return some.keys() == other.keys() and all(p.equal(other[name]) for name, p in some.items())
+def same(some, other) -> bool:
+    some, other = dict(some.named_parameters()), dict(other.named_parameters())
+    assert some.keys() == other.keys()
+    return all(p.equal(other[name]) for name, p in some.items())
 
 
 def test_real_cells(tiny):
-    """The first has new eyes before mini's language model; the second goes on with them and is asked for pixels."""
+    """The first has new eyes before mini's language model; the second adapts them and is asked for pixels of photos:
+    three of five teach, the others are asked about."""
     short, places = tiny
-    run(short, Cell("base", 0), places)
-    model, mini = load(places.model(short, Cell("base", 0))), load(shipped.folder("mini"))
+    first, second, pictures = Cell("base", 0), Cell("photos-adapted", 0), places.out / "pictures"
+    run(short, first, places)
+    model, mini = load(places.model(short, first)), load(shipped.folder("mini"))
     assert model.bases["vision"]["id"] == model.spec.vision.checkpoint == "loupe/vision"
-    own, eyes = parameters(model.vision), parameters(mini.vision)
-    assert own.keys() == eyes.keys() and not same(own, eyes), "another tower"
+    assert not same(model.vision, mini.vision), "another tower"
     name, matrix = next((n, p) for n, p in model.language.named_parameters() if n.endswith("q_proj.weight"))
-    trained = parameters(mini.language)[name]
+    trained = dict(mini.language.named_parameters())[name]
     assert 0 < (matrix - trained).norm() < 0.3 * trained.norm(), "two steps from what mini knows"
-    made = run(short, Cell("stage-1", 0), places)
-    assert same(parameters(load(places.model(short, Cell("stage-1", 0))).vision), own), "the tower stays as it is"
+    write_photos(pictures, 16)
+    with pytest.raises(FileError, match="learns from photos"):
+        run(short, second, places)
+    photos.give(pictures, places.data)
+    made = run(short, second, places)
+    assert not same(load(places.model(short, second)).vision, model.vision), "the tower learnt"
     lines = made.columns
-    assert set(lines) == {"pixels", "pixels-sum"} and lines["pixels"]["value"] < lines["pixels-sum"]["value"]
-    assert lines["pixels"]["count"] == 2 and lines["pixels"]["interval"][0] <= lines["pixels"]["value"] <= 174
-    answers = list((places.of(short, Cell("stage-1", 0)) / "answers").glob("*.jsonl"))
-    assert len(answers) == 1, "both are read from the same answers"
+    assert set(lines) == {"pixels", "pixels-sum", "photos"} and lines["pixels"]["value"] < lines["pixels-sum"]["value"]
+    assert lines["pixels"]["count"] == lines["photos"]["count"] == 2
+    assert lines["pixels"]["interval"][0] <= lines["pixels"]["value"] <= 174
+    sides = {side: reader("pictures")(pictures, side, val=0.4) for side in ("train", "val")}
+    assert made.facts["photos"] == {"pictures": len(sides["train"]), "hash": sides["train"].hash}
+    answers = sorted((places.of(short, second) / "answers").glob("*.jsonl"))
+    assert len(answers) == 2, "both readings are read from the same answers"
+    seen = {p.images[0]["path"].rsplit("/")[-1] for p in read_predictions(answers[0])[1]}
+    assert answers[0].name.startswith("photos") and len(seen) == 2 and seen <= {r.id for r in sides["val"]}
     data.measure_baselines(short, places.out, places.data, (short.column("pixels"),))
     kept = json.loads((log.folder(places.out, short) / "baselines.json").read_text())["columns"]["pixels"]
     rungs = kept["rungs"]
     assert rungs["flat"] > rungs["16 x 16 blur"] > rungs["32 x 32 blur"] > 0
     assert set(kept["values"]) == {"grey", "mean-colour"} and min(kept["values"].values()) > rungs["flat"]
-    _learns_from_photos(short, places, own)
 
 
-def _learns_from_photos(short, places, frozen: dict) -> None:
-    """Two of three parts teach, the others are asked about; the adapted tower is another."""
-    cell, pictures = Cell("photos-adapted", 0), places.out / "pictures"
-    write_photos(pictures, 16)
-    with pytest.raises(FileError, match="learns from photos"):
-        run(short, cell, places)
-    photos.give(pictures, places.data)
-    sides = {side: reader("pictures")(pictures, side, val=0.4) for side in ("train", "val")}
-    made = run(short, cell, places)
-    assert made.facts["photos"] == {"pictures": len(sides["train"]), "hash": sides["train"].hash}
-    assert set(made.columns) == {"photos", "photos-sum"} and made.columns["photos"]["count"] == 2
-    (answers,) = (places.of(short, cell) / "answers").glob("*.jsonl")
-    seen = {p.images[0]["path"].rsplit("/")[-1] for p in read_predictions(answers)[1]}
-    assert seen < {record.id for record in sides["val"]} and len(seen) == 2
-    assert not same(parameters(load(places.model(short, cell)).vision), frozen)
+def test_only_stages_and_towers_that_learn_change():
+    """What real cells of two rows cannot show: the frozen arm is told so."""
+    for name, learns in (("stage-1", "Frozen"), ("frozen", "Frozen"), ("photos-frozen", "Frozen"), ("adapted", "Full"),
+                         ("photos-adapted", "Full"), ("photos-random", "Full")):
+        assert tower(name) == learns
+    assert length("photos-adapted") == length("photos-random") == length("frozen") == length("photos-frozen")
 
 
 def write_photos(folder: Path, count: int) -> None:

@@ -47,7 +47,8 @@ def add_tokens(tokenizer, tokens: Iterable[str]) -> list[str]:
     known = tokenizer.get_vocab()
     missing = [t for t in dict.fromkeys(tokens) if t not in known]
     tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in missing])
-    whole = [t for t in dict.fromkeys(tokens) if t in known and t not in tokenizer.get_added_vocab()]
+    added = tokenizer.get_added_vocab()  # costs a pass over all of them
+    whole = [t for t in dict.fromkeys(tokens) if t in known and t not in added]
     tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in whole])  # known, but never split
     return missing
 
