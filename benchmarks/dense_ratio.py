@@ -4,6 +4,7 @@ The same weights and the same answers in one run, float32, seconds of processor 
 little), with tokenising and the look itself.
 
     python benchmarks/dense_ratio.py [--model mini] [--size 64] [--grid 32] [--few 128]
+    python benchmarks/dense_ratio.py --refinement [--pictures 8]
 
 Five ways to ask for the colour of every pixel, and for yes or no at every place of a grid:
   engine    one look that all questions view (loupe.models.viewing)
@@ -31,7 +32,7 @@ from loupe.models.decoding import Prefix, generate, see
 from loupe.models.rail import Grammar, Held
 from loupe.models.reading import pieces
 from loupe.predictors.checkpoint import Model
-from loupe.regions import Point, iou
+from loupe.regions import Mask, Point, contains, iou
 from loupe.sample import Regions, Sample
 from loupe.tasks import question
 
@@ -133,22 +134,48 @@ def compare(asking: Asking, few_alone: int) -> None:
 
 
 def refinement(model, records, grid: int) -> None:
-    """Places asked, places and masks that differ from the full grid's, over referring expressions."""
-    looks = [(Model(model).look(r.image), [p.text for p in r.phrases if p.refers][:2]) for r in records]
-    asked = [(look, phrase, look.likely(phrase, grid)) for look, phrases in looks for phrase in phrases]
-    unsure = np.mean([np.maximum(full.probability, 1 - full.probability) < dense.SURE for *_, full in asked])
-    print(f"\nrefinement to {grid} x {grid}, {len(asked)} phrases; the model is less than {dense.SURE} sure of "
-          f"{unsure:.0%} of the places")
-    for coarse in (grid // 2, grid // 4):
-        for sure in (0.9, dense.SURE, 0.5):
-            rows = []
-            for look, phrase, full in asked:
-                part = look.likely(phrase, grid, coarse=coarse, sure=sure)
-                wrong = ((full.probability > 0.5) != (part.probability > 0.5)).mean()
-                rows.append((part.asked / full.asked, wrong, iou(full.mask, part.mask) if full.mask.area else 1.0))
-            share, wrong, same = np.mean(rows, 0)
-            print(f"  from {coarse} x {coarse}, sure {sure}: {share:.1%} of the places asked, {wrong:.2%} differ, mean "
-                  f"IoU with the full grid's mask {same:.3f}")
+    """Places asked, and what is lost, over referring expressions: everywhere, and inside the box the model says.
+
+    A place's answer does not depend on what else is asked, so every refinement is read from the full grid's answers.
+    """
+    looks = [(r, Model(model).look(r.image), [p for p in r.phrases if p.refers][:2]) for r in records]
+    inside = {"within": True, "boxed": True}
+    for says, how in (("everywhere", {}), ("inside the said box, the thing meant by it", inside)):
+        asked = [(truth_of(r, p), look.likely(p.text, grid, **how)) for r, look, phrases in looks for p in phrases]
+        doubt = np.concatenate([np.maximum(f.probability, 1 - f.probability)[held(f)] < dense.SURE for _, f in asked])
+        right = np.mean([iou(f.mask, truth) for truth, f in asked])
+        print(f"\nrefinement to {grid} x {grid}, {says}, {len(asked)} phrases; less than {dense.SURE} sure of "
+              f"{doubt.mean():.0%} of the places, mean IoU with the true mask {right:.3f}")
+        for coarse in (grid // 2, grid // 4):
+            for sure in (0.9, dense.SURE, 0.5):
+                rows = [refined(full, truth, coarse, sure) for truth, full in asked if full.asked]
+                total, places, wrong = np.sum([row[:3] for row in rows], 0)
+                same, true = np.mean([row[3:] for row in rows], 0)
+                print(f"  from {coarse} x {coarse}, sure {sure}: {total / places:.1%} of the places asked, "
+                      f"{wrong / places:.2%} differ, mean IoU with the full grid's mask {same:.3f}, with the true one "
+                      f"{true:.3f}")
+
+
+def refined(full: dense.Likely, truth: Mask, coarse: int, sure: float) -> tuple[float, ...]:
+    """(places asked, places of the full grid, those that differ, IoU with the full grid's mask, with the true one)."""
+    answers, inside = full.probability.reshape(-1), held(full)
+    part, count = dense.refined(lambda cells: answers[cells], inside, coarse, sure)
+    mask = dense.mask_of(part, full.size)
+    wrong = ((part > 0.5) != (full.probability > 0.5)).sum()
+    same = iou(full.mask, mask) if full.mask.area else float(not mask.area)
+    return count, inside.sum(), wrong, same, iou(mask, truth)
+
+
+def held(full: dense.Likely) -> np.ndarray:
+    """[G, G] the places that were asked about."""
+    n = len(full.probability)
+    points = dense.places(*full.size, n)
+    return np.array([full.asked and (full.box is None or contains(full.box, p)) for p in points], bool).reshape(n, n)
+
+
+def truth_of(record, phrase) -> Mask:
+    shape = next(o.shape for o in record.objects if o.id == phrase.object)
+    return shape if isinstance(shape, Mask) else Mask.from_polygons(shape, record.width, record.height)
 
 
 def main() -> None:
@@ -160,13 +187,15 @@ def main() -> None:
     parser.add_argument("--alone", type=int, default=24, help="questions asked one at a time")
     parser.add_argument("--rows", type=int, default=viewing.ROWS)
     parser.add_argument("--pictures", type=int, default=8, help="pictures of the refinement")
+    parser.add_argument("--refinement", action="store_true", help="only what refinement asks, and where it errs")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = predictors.load(args.model, device="cpu").vlm
     records = list(world.records(args.pictures, 77, "val", world="mini"))
     picture, phrase = records[0].image, next(p.text for p in records[0].phrases if p.refers)
-    for name, side, fields in (("reconstruction", args.size, {}), ("segmentation", args.grid, {"phrase": phrase})):
+    kinds = (("reconstruction", args.size, {}), ("segmentation", args.grid, {"phrase": phrase}))
+    for name, side, fields in () if args.refinement else kinds:
         compare(Asking(model, picture, name, side, fields, args.few, args.rows), args.alone)
     refinement(model, records, args.grid)
 
