@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -117,6 +117,17 @@ def test_checkpoints_are_pruned(small, data, tmp_path):
     """The last two and the ends of stages stay."""
     run = train(small, tmp_path / "p", data, **QUIET, save_steps=1, keep=2)
     assert sorted(p.name for p in (run.folder / "checkpoints").iterdir()) == ["see-3", "talk-5", "talk-6"]
+
+
+@pytest.mark.parametrize("keep", [-1, 0, 1])
+def test_the_last_checkpoint_stays(tmp_path, keep):
+    """However few are asked for: a stopped run goes on from it."""
+    for step in (1, 2, 3):
+        place = tmp_path / "checkpoints" / f"see-{step}"
+        place.mkdir(parents=True)
+        (place / state.PROGRESS).write_text(json.dumps(asdict(state.Progress("see", step=step))))
+    state.prune(tmp_path, keep)
+    assert [path.name for _, path in state.checkpoints(tmp_path)] == ["see-3"]
 
 
 def test_workers_change_nothing(whole, small, data, tmp_path):

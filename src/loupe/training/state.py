@@ -99,7 +99,7 @@ def checkpoints(folder: Path) -> list[tuple[Progress, Path]]:
 
 
 def prune(folder: Path, keep: int) -> None:
-    """Delete all but the last `keep` and the ends of stages."""
-    for progress, path in checkpoints(folder)[:-keep]:
+    """Delete all but the last `keep` (the last one stays in any case) and the ends of stages."""
+    for progress, path in checkpoints(folder)[:-max(1, keep)]:
         if not progress.finished:
             shutil.rmtree(path)
