@@ -67,3 +67,18 @@ def test_a_missing_folder_of_another_model_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LoupeError, match="there is no such folder here"):
         loupe.load("runs/none")
+
+
+def test_a_folder_claimed_by_mistake(tmp_path):
+    from loupe.recipes import recipe
+    from loupe.training.folder import claim
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LoupeError, match="a run needs a folder: got a file"):
+        claim(tmp_path / "file", recipe("mini-demo"))
+    claim(tmp_path / "run", recipe("mini-demo"))
+    with pytest.raises(ConfigError, match="nothing is trained there yet: remove it"):
+        claim(tmp_path / "run", recipe("mini-demo").change("seed=1"))
+    (tmp_path / "run" / "checkpoints").mkdir()
+    with pytest.raises(ConfigError, match="old values to go on with it"):
+        claim(tmp_path / "run", recipe("mini-demo").change("seed=1"))

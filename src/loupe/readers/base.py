@@ -157,7 +157,7 @@ def _near(root: Path) -> str:
     if not root.parent.is_dir():
         return "check --root"
     beside = sorted(p.name for p in root.parent.iterdir() if p.is_dir())[:6]
-    return f"check --root, the folder that holds {root.name}/; {root.parent} holds {', '.join(beside) or 'no folder'}"
+    return f"check the path; {root.parent} holds {', '.join(beside) or 'no folder'}"
 
 
 def _silent(reason: str, example: object) -> None:

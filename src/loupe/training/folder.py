@@ -49,8 +49,12 @@ def claim(folder: Path, recipe) -> None:
         if changed:
             shown = "; ".join(changed[:6]) + (f"; and {len(changed) - 6} more" if len(changed) > 6 else "")
             raise ConfigError("this folder holds a run of another recipe", got=shown, where=path,
-                              do="give another --out, or the old values to go on with it")
+                              do="give another --out, or the old values to go on with it"
+                              if any(p.is_dir() for p in folder.iterdir())
+                              else "nothing is trained there yet: remove it, or give another --out")
         return
+    if folder.exists() and not folder.is_dir():
+        raise FileError("a run needs a folder", got="a file", where=folder, do="give another --out")
     if folder.is_dir() and any(p.name != "metrics.jsonl" for p in folder.iterdir()):
         raise FileError("the run's folder holds other files", got=sorted(p.name for p in folder.iterdir())[:4],
                         expected="an empty or new folder, or a run", where=folder, do="give another --out")
