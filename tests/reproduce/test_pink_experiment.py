@@ -44,7 +44,8 @@ def test_every_row_starts_from_the_same_parts_for_equal_steps():
             while chain[-1].begins:
                 chain.append(PINK.row(chain[-1].begins))
             before = [each for each in chain if each.once]
-            assert [each.name.split("-")[0] for each in before] == ["start", "project"] and all(e.shared for e in before)
+            assert [each.name.split("-")[0] for each in before] == ["start", "project"]
+            assert all(each.shared for each in before)
             assert {each.name.endswith("-random") for each in before} == {"random" in row.name}
             assert before[0].name != "start-captions" or row.name == "no-vg"
     assert [len(found) for found in lengths.values()] == [1, 1]

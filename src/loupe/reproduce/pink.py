@@ -236,8 +236,8 @@ PINK = Experiment(
         "Parts: the contrastive tower `loupe/vision` and the language model `loupe/language`, which has read scenes "
         "said in words, among them statements, choices and questions about points, but has never seen a picture. They "
         f"are brought together once: the projection alone, on captions (§3.1), then {LOOKING} steps of the baseline's "
-        "tasks beside a frozen tower. Every row of every seed begins as that model, \"w/o VG\" as one that saw captions "
-        "for as long, the random tower as one of its own.",
+        "tasks beside a frozen tower. Every row of every seed begins as that model, \"w/o VG\" as one that saw "
+        "captions for as long, the random tower as one of its own.",
         "differs from paper: that common beginning, because rows of minutes that begin from parts see next to nothing "
         "(grounding 5 to 9 % in all, Local 17 to 27 %), and what does not see cannot tell data apart.",
         "Held out: no row is trained on statements, choices, open questions or anything at a point. Counting by name "
