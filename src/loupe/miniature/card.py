@@ -102,7 +102,7 @@ def _steps(facts: Facts) -> str:
     pairs = f" and {made['pairs']:,} questions" if made.get("pairs") else ""
     lines.append(f"- in all {made.get('images', 0):,} pictures{pairs} in {made.get('seconds', 0) / 60:.0f} minutes on "
                  f"`{made.get('device')}`, {made.get('processes', 1)} process(es)")
-    lines.append(f"- loupe {versions.get('loupe')} at commit {str(made.get('commit'))[:12]}, PyTorch "
+    lines.append(f"- loupe {versions.get('loupe')}{_at(made.get('commit'))}, PyTorch "
                  f"{versions.get('torch')}, transformers {versions.get('transformers')}")
     return "\n".join(lines)
 
@@ -222,3 +222,7 @@ def _number(value) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)])
+
+
+def _at(commit: str | None) -> str:
+    return f" at commit {commit[:12]}" if commit else ""
