@@ -82,7 +82,7 @@ class Image:
             return self.path.read_bytes()
         except FileNotFoundError:
             far = str(self.path).startswith(("http:/", "https:/"))
-            do = "fetch it and give the file" if far else "check the path" if self.path.is_absolute() else \
+            do = "fetch it and give the file" if far else "check the path, or --root where a data set names it" if self.path.is_absolute() else \
                 f"check the path; it begins at {Path.cwd()}"
             raise ImageError("picture does not exist", where=self.path, do=do) from None
         except OSError as error:
