@@ -81,9 +81,12 @@ class Image:
                                  expected=f"at most {MAX_BYTES}", where=self.path)
             return self.path.read_bytes()
         except FileNotFoundError:
-            far = str(self.path).startswith(("http:/", "https:/"))
-            do = "fetch it and give the file" if far else "check the path, or --root where a data set names it" if self.path.is_absolute() else \
-                f"check the path; it begins at {Path.cwd()}"
+            if str(self.path).startswith(("http:/", "https:/")):
+                do = "fetch it and give the file"
+            elif self.path.is_absolute():
+                do = "check the path, or --root where a data set names it"
+            else:
+                do = f"check the path; it begins at {Path.cwd()}"
             raise ImageError("picture does not exist", where=self.path, do=do) from None
         except OSError as error:
             raise ImageError("cannot read picture", got=error.strerror or error, where=self.path) from None
