@@ -77,8 +77,9 @@ def run(args: argparse.Namespace) -> None:
     print(f"\nThe report lies in {demo.out / 'report.html'}; talk to the model next: {talk}")
 
 
-def _picture(demo: Demo) -> object:
-    return next((case.image.path for cases in demo.cases.values() for case in cases), "PICTURE")
+def _picture(demo: Demo) -> str:
+    paths = (case.image.path for cases in demo.cases.values() for case in cases)
+    return os.path.normpath(next(paths, "PICTURE"))  # records lie beside their pictures: no records/../coco
 
 
 @contextmanager
