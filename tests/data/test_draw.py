@@ -240,3 +240,27 @@ def test_wrong_mixtures_are_named(tmp_path):
             open_mixture(mixture, tmp_path, 0)
     with pytest.raises(ConfigError, match="seed"):
         open_mixture(Mixture((source(),)), tmp_path, -1)
+
+
+@pytest.mark.parametrize("follow", [0.0, 0.5, 0.9])
+def test_questions_that_follow_others(follow):
+    """The same questions and answers in the same order; in dialogues of at most four, so many of them behind another
+    as is asked for. All but the first of a dialogue follow, and a fifth never does."""
+    pairs = [(source(), many(40))]
+    alone, together = groups(pairs, pairs=6), groups(pairs, pairs=6)
+    together.mixture = replace(together.mixture, follow=follow)
+    behind = questions = 0
+    for k in range(40):
+        said = [turn for sample in alone[k] for turn in sample.turns]
+        assert [turn for sample in together[k] for turn in sample.turns] == said
+        for sample in together[k]:
+            count = len(sample.turns) // 2
+            assert count <= 4 and (sample.task == "conversation") == (count > 1)
+            behind, questions = behind + count - 1, questions + count
+    ceiling = {0.0: 0.0, 0.5: 0.5, 0.9: 0.75}[follow]  # the first of a group follows nothing; every fifth begins anew
+    assert ceiling - 0.2 <= behind / questions <= ceiling + 0.02
+
+
+def test_a_share_that_cannot_be(tmp_path):
+    with pytest.raises(ConfigError, match="no share.*mixture.follow"):
+        open_mixture(Mixture((source(),), follow=1.0), tmp_path, 0)

@@ -31,6 +31,7 @@ from loupe.tasks.wording import BUILT_IN
 
 LIMIT, PASS, EPOCH, DRAW = range(4)  # streams of randomness behind one seed
 STEPS_ASIDE = 1000  # pictures tried in place of one about which nothing can be asked
+QUESTIONS = 4  # of a dialogue that several were joined into, at the most
 
 
 class Records:
@@ -153,7 +154,8 @@ class Groups(Sequence):
                 drops[f"{each.source.name}: picture does not decode"] += 1
                 continue
             if samples:
-                return [replace(s, id=f"{s.id}@{index}") for s in samples], drops
+                samples = [replace(s, id=f"{s.id}@{index}") for s in samples]
+                return in_dialogues(samples, self.mixture.follow, rng), drops
             drops[f"{each.source.name}: nothing to ask about the picture"] += 1
         raise ConfigError("no task finds anything to ask", got=f"nothing about {STEPS_ASIDE} pictures in turn",
                           expected="records with what the tasks need: " + "; ".join(
@@ -186,6 +188,20 @@ class Groups(Sequence):
                 "wordings": wordings_hash(self.templates),
                 "sources": {each.source.name: {"hash": self.hashes[each.source.name], "records": len(each.usable),
                                                "problems": self.problems[each.source.name]} for each in self.opened}}
+
+
+def in_dialogues(samples: Sequence[Sample], follow: float, rng: np.random.Generator) -> list[Sample]:
+    """The same questions; each but the first stands behind the one before it, in its dialogue, with probability
+    `follow`. A dialogue has at most QUESTIONS of them and is a "conversation"."""
+    if not follow:
+        return list(samples)
+    talks: list[list[Sample]] = []
+    for sample in samples:
+        on = rng.random() < follow and talks and len(talks[-1]) < QUESTIONS
+        talks[-1].append(sample) if on else talks.append([sample])
+    return [talk[0] if len(talk) == 1 else replace(
+        talk[0], turns=tuple(turn for sample in talk for turn in sample.turns), task="conversation",
+        id="+".join(sample.id for sample in talk), extra={}) for talk in talks]
 
 
 def place(roots: Roots, folder: str) -> Path:
@@ -230,6 +246,9 @@ def open_mixture(mixture: Mixture, roots: Roots, seed: int, *, epochs: float | N
     templates: folder of wordings in place of the built-in ones. Pictures of `mixture.held_out` are left out.
     change: as of Groups.
     """
+    if not 0 <= mixture.follow < 1:
+        raise ConfigError("no share of the questions", got=mixture.follow, expected="0 or more, below 1",
+                          where="mixture.follow")
     if mixture.pairs_per_image < 1:
         raise ConfigError("too few questions per picture", got=mixture.pairs_per_image, expected="1 or more",
                           where="mixture.pairs_per_image")

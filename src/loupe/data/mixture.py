@@ -59,3 +59,4 @@ class Mixture:
     curriculum: Curriculum | None = None
     held_out: tuple[HeldOut, ...] = ()
     refused: tuple[Refused, ...] = ()
+    follow: float = 0.0  # share of the questions that follow another one in its dialogue, whatever both ask about
