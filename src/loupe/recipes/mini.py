@@ -136,9 +136,6 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               epochs=None, steps=8500, batch=96),
         Stage("tell", Mixture((TELLING,), pairs_per_image=12),
               replace(STEEP, lr=6e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=1400, batch=96),
-        # half of the questions behind others of the same dialogue: who talks goes on to ask something else
-        Stage("converse", Mixture((TELLING,), pairs_per_image=12, follow=0.5),
-              replace(STEEP, lr=5e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=800, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
