@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import loupe
@@ -62,6 +63,21 @@ def test_examples_are_of_other_pictures_and_worded_as_the_question(scenes, name,
     other = shown(replace(what, shots_seed=1), samples, scenes)
     assert sum(a.images != b.images for a, b in zip(made, other)) > len(samples) / 2
     assert shown(replace(what, shots=0), samples, scenes) == tuple(samples)
+
+
+def test_examples_that_are_whole_conversations(scenes):
+    """In the fixed wordings, as the question: what is said of one picture stands among all that is said of it."""
+    asking, what = task("conversation"), replace(ASKED, task="conversation", task_options={}, shots=1)
+    samples = [s for record in scenes[:2] for s in asking.every(record)[:1]]
+    posed = asking.pose(scenes[0], np.random.default_rng(3))
+    assert asking.pose(scenes[0], np.random.default_rng(3)) == posed and posed.turns[-1].role == "user"
+    drawn = asking(scenes[0], np.random.default_rng(3))
+    assert drawn.id == posed.id and [t for t in drawn.turns if t.role == "assistant"][:-1] == [
+        t for t in posed.turns if t.role == "assistant"]
+    for few, sample in zip(shown(what, samples, scenes), samples, strict=True):
+        count = len(few.turns) - len(sample.turns)
+        assert count >= 2 and count % 2 == 0 and few.turns[count - 1].role == "assistant"
+        assert few.turns[-1].parts[-1:] == sample.turns[-1].parts[-1:]
 
 
 def test_without_records_or_answers(scenes):

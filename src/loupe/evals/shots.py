@@ -71,8 +71,8 @@ def _example(asking: Callable, records: Sequence[Record], sample: Sample, rng: n
         posed = asking.pose(record, np.random.default_rng(seed))  # the same question in the fixed wording
         if solved is None or posed is None or len(solved.images) != 1 or record.image == sample.images[0]:
             continue
-        if len(solved.turns) == 2 and solved.id == posed.id:
-            solved = replace(solved, turns=(posed.turns[0], solved.turns[1]))
+        if solved.id == posed.id and len(solved.turns) == len(posed.turns) + 1:
+            solved = replace(solved, turns=(*posed.turns, solved.turns[-1]))
         return solved
     raise ConfigError("no record gives an example", got=f"{TRIES} records looked at", where=name,
                       expected=f"questions of the task {asking.name!r} with answers")

@@ -81,6 +81,10 @@ class Conversation(DrawnTask):
         rounds = self.talk(record, rng)
         return self.sample(record, rounds, rng) if rounds else None
 
+    def pose(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        rounds = self.talk(record, rng)
+        return self.sample(record, rounds, None) if rounds else None
+
     def every(self, record: Record) -> list[Sample]:
         rng, found = fixed(record, self.name), {}
         for _ in range(TRIES * self.each):

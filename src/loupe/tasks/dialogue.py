@@ -38,6 +38,10 @@ class WrittenDialogue(Task):
         chosen = pick(self._known(record), rng)
         return self.sample(record, *chosen, rng) if chosen else None
 
+    def pose(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        chosen = pick(self._known(record), rng)
+        return self.sample(record, *chosen, None) if chosen else None
+
     def every(self, record: Record) -> list[Sample]:
         """Each dialogue up to its last question; the truth is the words of the last answer."""
         return [self.sample(record, key, talk, None) for key, talk in self._known(record)]
