@@ -153,3 +153,12 @@ def test_other_families_say_scenes_too():
     sample = task("stated", turns=2)(kitchen(), np.random.default_rng(0))
     text = dialogue("pink").render(sample, codec("pink"), [frame("squash", 100, 100, 224)]).text()
     assert "[0.100,0.100,0.200,0.200]" in text and "Image:" not in text
+
+
+def test_every_task_can_pose_a_question():
+    """None, or a sample that ends with the user's turn: the same for the same generator."""
+    for name in TASKS:
+        for record in world.records(2, 5, "train", world="mini"):
+            posed = task(name).pose(record, np.random.default_rng(1))
+            assert posed is None or posed.turns[-1].role == "user", name
+            assert posed == task(name).pose(record, np.random.default_rng(1)), name

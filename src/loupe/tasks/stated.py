@@ -11,7 +11,7 @@ import numpy as np
 from loupe.record import Object, Record
 from loupe.regions import Box, Point
 from loupe.sample import Part, Regions, Sample, Turn
-from loupe.tasks.base import Task, different, identity, single
+from loupe.tasks.base import Task, different, identity, pick, single
 
 ASKED = (  # what words and boxes can answer: nothing about colours of pixels or about outlines
     ("grounding", 3.0), ("description", 1.5), ("relation", 1.0), ("relation-objects", 0.7), ("coarse-position", 1.0),
@@ -71,6 +71,9 @@ class Stated(Task):
         scene = said(self.wordings()[0], described(record, objects, False))
         return [self._scene(record, sample.id, scene, list(sample.turns), {**sample.extra, "asked": (_name(sample),)})
                 for asking in self.asking for sample in asking.every(record)]
+
+    def pose(self, record: Record, rng: np.random.Generator) -> Sample | None:
+        return pick(self.every(record), rng)
 
     def _scene(self, record: Record, key: str, scene: tuple[Part, ...], turns: list[Turn], extra: dict) -> Sample:
         first = Turn("user", joined((*scene, " ", *turns[0].parts)))
