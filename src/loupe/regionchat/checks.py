@@ -31,6 +31,7 @@ UNANSWERED = re.compile(r"\b(?:(?:can(?:no|')t|can not|could not|(?:unable|impos
 DENIED = re.compile(r"\b(?:no|not|none|nothing|neither|nor|without|isn't|aren't|doesn't|don't)\b|n't\b", re.I)
 STRICT = SORTS["texture"] | SORTS["colour"]
 STOP = frozenset((Path(__file__).parent / "stop_words.txt").read_text("utf-8").split())  # say nothing of their own
+SILENT = STOP | frozenset(NUMBERS)
 SINGULAR = {several: one for one, several in PLURALS.items()}
 LONGEST = 3  # words of a name that is looked for
 
@@ -183,8 +184,8 @@ def stem(word: str) -> str:
 
 
 def content(text: str) -> list[str]:
-    """Stems of the words that say something."""
-    return [stem(w) for w in re.findall(r"[a-z]{3,}", HANDLE.sub(" ", text.lower())) if w not in STOP]
+    """Stems of the words that say something, but for numbers, which are judged by themselves."""
+    return [stem(w) for w in re.findall(r"[a-z]{3,}", HANDLE.sub(" ", text.lower())) if w not in SILENT]
 
 
 def stems(text: str) -> frozenset[str]:
