@@ -48,7 +48,7 @@ def small_weights(folder: Path) -> None:
 def place(tmp_path_factory) -> Path:
     """data/, weights/ and photos/ in the layouts the page describes."""
     folder = tmp_path_factory.mktemp("real")
-    world.write(folder / "data", 24, 0, val=20)
+    world.write(folder / "data", 24, 0, val=20, also="lyrics")
     small_weights(folder / "weights")
     pictures = sorted((folder / "data/coco/train2017").iterdir())[:6]
     captions = [{"id": p.stem, "image": p.name, "conversations": [

@@ -26,7 +26,10 @@ QUIET = {"device": "cpu", "workers": 0, "log_every": 1}
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("world") / "data"
-    world.write(out, 12, seed=1, val=2)
+    world.write(out, 12, seed=1, val=2, also="lyrics")
+    shutil.copytree(out / "vqav2", out / "okvqa")
+    world.write(out.parent / "asked", 12, seed=1, val=2, also="chatspot")
+    shutil.copytree(out.parent / "asked" / "pointqa", out / "pointqa")
     return out
 
 
@@ -112,7 +115,7 @@ def caption_pairs(data: Path, out: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize("name", ["pink", "pink-release", "pink-mini"])
+@pytest.mark.parametrize("name", ["pink", "pink-release", "pink-plus", "pink-finetuned", "pink-mini"])
 def test_pink_changes_only_names_and_paths(name, data, checkpoints, tmp_path):
     """The world's folders stand for the downloads, tiny checkpoints of the same classes for CLIP and Vicuna."""
     made = shortened(recipe(name).change(
