@@ -13,7 +13,7 @@ from loupe.errors import ConfigError, FileError
 from loupe.reproduce import EXPERIMENTS, experiment, log
 from loupe.reproduce.cell import Cell, asked, made
 from loupe.reproduce.experiment import Claim, Row, Table, quick
-from loupe.reproduce.page import Results, page
+from loupe.reproduce.page import Results, figures, page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "papers"
 
@@ -137,6 +137,8 @@ def test_quick_logs_lie_apart(tmp_path):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_committed_pages_are_what_the_logs_give(name):
     """Otherwise: loupe reproduce NAME --out docs/papers --report"""
-    assert page(results(DOCS, experiment(name))) == (DOCS / f"{name}.md").read_text("utf-8")
+    found = results(DOCS, experiment(name))
+    assert page(found) == (DOCS / f"{name}.md").read_text("utf-8")
+    assert figures(found) == {p.name: p.read_text("utf-8") for p in DOCS.glob(f"{name}.*.svg")}
     logs = list(log.folder(DOCS, experiment(name)).glob("*.json"))
     assert all(path.stat().st_size < 20_000 for path in logs)

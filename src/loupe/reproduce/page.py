@@ -7,11 +7,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loupe.reproduce import curves
+from loupe.reproduce import curves, dots
 from loupe.reproduce.cell import Cell, asked
 from loupe.reproduce.experiment import QUICK, Claim, Column, Experiment, Table
 from loupe.reproduce.log import Log
-from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, Verdict, judge, judge_same, number, summary
+from loupe.reproduce.verdict import (
+    AGREES,
+    DISAGREES,
+    MISSING,
+    OPEN,
+    Summary,
+    Verdict,
+    judge,
+    judge_same,
+    number,
+    summary,
+)
 
 RULE = (
     "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
@@ -135,7 +146,8 @@ def _tally(results: Results) -> str:
 
 
 def _table(results: Results, table: Table) -> str:
-    """A row each; for every column the printed number, then ours. Controls, baselines and rungs stand below."""
+    """The picture, and a row each; for every column the printed number, then ours. Controls, baselines and rungs stand
+    below."""
     e = results.experiment
     columns = [e.column(name) for name in table.columns]
     head = ["", *(cell for c in columns for cell in (f"{c.says}, paper", "ours"))]
@@ -147,7 +159,7 @@ def _table(results: Results, table: Table) -> str:
         below = [results.beside(c, "rungs").get(label) for c in columns]
         shown = ("-" if v is None else number(v, c.share) for v, c in zip(below, columns))
         rows.append([f"*{label}*", *(cell for value in shown for cell in ("-", value))])
-    return markdown(head, rows)
+    return _shown(results, table) + markdown(head, rows)
 
 
 def _curves(results: Results, table: Table) -> str:
@@ -155,14 +167,20 @@ def _curves(results: Results, table: Table) -> str:
     head, rows = curves.rows(table, lambda name: _cells(results, [results.experiment.column(name)], table.rows[0],
                                                         {})[1])
     trivial = {curve.says: _trivial(results, results.experiment.column(curve.points[0][1])) for curve in table.curves}
-    drawn = f"![{table.says}]({figure_name(results.experiment, table)})\n\n" if _drawn(results, table) else ""
-    return drawn + markdown([*head, "best baseline that does not look"], [[*row, trivial[row[0]]] for row in rows])
+    return _shown(results, table) + markdown([*head, "best baseline that does not look"],
+                                             [[*row, trivial[row[0]]] for row in rows])
+
+
+def _shown(results: Results, table: Table) -> str:
+    """The picture that `figures` draws, if anything of the table is measured."""
+    drawn = _drawn(results, table)
+    return f"![{table.says}]({figure_name(results.experiment, table)})\n\n" if drawn else ""
 
 
 def figures(results: Results) -> dict[str, str]:
-    """File name -> SVG of every table with curves that are measured."""
+    """File name -> SVG of every table of which something is measured."""
     e = results.experiment
-    found = {figure_name(e, table): _drawn(results, table) for table in e.tables if table.curves}
+    found = {figure_name(e, table): _drawn(results, table) for table in e.tables}
     return {name: text for name, text in found.items() if text}
 
 
@@ -175,7 +193,29 @@ def _drawn(results: Results, table: Table) -> str:
         values = results.values(table.rows[0], results.experiment.column(name))
         return sum(values.values()) / len(values) if values else None
 
-    return curves.picture(table, mean)
+    if table.curves:
+        return curves.picture(table, mean)
+    rows = [(results.experiment.row(name).says, name in table.controls) for name in (*table.rows, *table.controls)]
+    return dots.picture(rows, [_panel(results, table, results.experiment.column(name)) for name in table.columns])
+
+
+def _panel(results: Results, table: Table, column: Column) -> dots.Panel:
+    """Shares in per cent, as the papers print them."""
+    times = 100 if column.share else 1
+
+    def dot(row: str) -> dots.Dot:
+        found = _found(results, column, row)
+        return dots.Dot(found and tuple(times * v for v in (found.mean, found.low, found.high)),
+                        table.paper.get(row, {}).get(column.name))
+
+    trivial = results.trivial(column)
+    return dots.Panel(column.says, tuple(dot(row) for row in (*table.rows, *table.controls)),
+                      trivial and times * trivial[1], column.share)
+
+
+def _found(results: Results, column: Column, row: str) -> Summary | None:
+    values = results.values(row, column)
+    return summary(list(values.values()), results.counted(column), column.share, results.reach(row, column))
 
 
 def _label(table: Table, e: Experiment, name: str) -> str:
@@ -186,10 +226,7 @@ def _label(table: Table, e: Experiment, name: str) -> str:
 def _cells(results: Results, columns: Sequence[Column], row: str, paper: Mapping[str, float]) -> list[str]:
     e, out = results.experiment, []
     for column in columns:
-        printed = paper.get(column.name)
-        values = results.values(row, column)
-        found = summary(list(values.values()), results.counted(column), column.share, results.reach(row, column))
-        ours = "-"
+        printed, found, ours = paper.get(column.name), _found(results, column, row), "-"
         if found is not None:
             few = f" ({found.seeds} of {e.seeds})" if found.seeds < e.seeds else ""
             low, high = number(found.low, column.share), number(found.high, column.share)
