@@ -58,7 +58,9 @@ def test_it_tries_again(bad, kind):
     ledger = Ledger()
     with served(lambda n, r: bad if n < 3 else "good") as stub:
         (reply,) = asked(stub, [request()], ledger=ledger, timeout=0.3 if "wait" in bad else 30.0)
-    assert reply.text == "good" and dict(ledger.troubles) == {kind: 2} and ledger.paid == 1
+    unread = 2 * (kind in ("broken JSON", "no choice in the reply"))  # written and paid for, if never counted
+    assert reply.text == "good" and dict(ledger.troubles) == {kind: 2}
+    assert (ledger.paid, ledger.guessed) == (1 + unread, unread)
 
 
 def test_it_gives_up_and_says_why():
@@ -78,9 +80,9 @@ def test_nobody_is_there():
 @pytest.mark.parametrize("status, final", [(401, True), (403, True), (404, True), (400, False), (422, False)])
 def test_refusals_for_good_are_not_repeated(status, final):
     with served(lambda n, r: {"status": status, "body": b"no"}) as stub:
-        (error,) = asked(stub, [request()])
+        (error,) = asked(stub, [request()], ledger=(ledger := Ledger()))
         assert len(stub.requests) == 1
-    assert error.final is final and f"status {status}" in str(error)
+    assert error.final is final and f"status {status}" in str(error) and ledger.troubles == {f"status {status}": 1}
 
 
 def test_the_key_is_sent_and_shown_nowhere(monkeypatch):
@@ -127,11 +129,19 @@ def test_many_at_once_after_a_failure_still_end():
 
 
 def test_the_budget_is_never_passed(tmp_path):
-    """A request may need 2 + 20 tokens and needs 110: of 300 tokens two are paid, the third would be too much."""
+    """A request may need 1 + 20 tokens and needs 110: of 230 tokens two are paid, the third would be too much."""
     ledger = Ledger(tmp_path / "l.jsonl", Budget(tokens=230))
     with served(lambda n, r: "x") as stub:
         out = asked(stub, [request(str(k)) for k in range(5)], ledger=ledger)
     assert [isinstance(r, Spent) for r in out] == [False, False, True, True, True] and ledger.paid == 2
+    learnt = Ledger(budget=Budget(tokens=320))  # twice 110 and 21, but a prompt has 100 tokens here, not 1
+    with served(lambda n, r: "x") as stub:
+        asked(stub, [request(str(k)) for k in range(5)], ledger=learnt)
+    assert (learnt.paid, learnt.factor) == (2, 100.0)
+    again = Ledger(tmp_path / "l.jsonl", Budget(tokens=340))  # another process knows it from the file
+    with served(lambda n, r: "x") as stub:
+        assert asked(stub, [request("z")], ledger=again)[0].text == "x" and again.paid == 3
+        assert isinstance(asked(stub, [request("y")], ledger=again)[0], Spent) and len(stub.requests) == 1
     money = Ledger(budget=Budget(1e6, 1e6, money=15.0))
     with served(lambda n, r: "x") as stub:  # 2 + 20 tokens at one each are more than 15
         assert isinstance(asked(stub, [request()], ledger=money)[0], Spent) and not stub.requests

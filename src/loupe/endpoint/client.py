@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from loupe.endpoint.cache import Cache
 from loupe.endpoint.ledger import Ledger
-from loupe.endpoint.reply import Reply, key_of, read
+from loupe.endpoint.reply import Reply, guessed, key_of, read
 from loupe.errors import ConfigError, LoupeError
 
 KEY = "LOUPE_API_KEY"
@@ -98,8 +98,8 @@ class Client:
                     reply = await self._insist(request, key)
                 finally:
                     self.ledger.release(most)
+            self.ledger.pay(key, reply, request)  # first: a reply that a kill loses here is paid again
             self.cache.put(key, reply)
-            self.ledger.pay(key, reply)
             return reply
         finally:
             self._asking.pop(key).set_result(None)
@@ -108,7 +108,7 @@ class Client:
         trouble = ""
         for attempt in range(self.settings.tries):
             await self._turn()
-            reply, trouble, wait = await self._once(request)
+            reply, trouble, wait = await self._once(request, key)
             if reply is not None:
                 self._given_up = 0
                 return reply
@@ -120,7 +120,7 @@ class Client:
                             where=self.settings.url, final=self._given_up >= IN_A_ROW,
                             do="run the same command again later; what was answered is kept")
 
-    async def _once(self, request: dict) -> tuple[Reply | None, str, float | None]:
+    async def _once(self, request: dict, key: str) -> tuple[Reply | None, str, float | None]:
         """(reply or None, what went wrong, seconds to wait if the server says)."""
         httpx = library()
         try:
@@ -136,15 +136,18 @@ class Client:
                 self._held = max(self._held, time.monotonic() + wait)  # the others wait, too
             return None, f"status {status}", wait
         if status != 200:
+            self.ledger.troubles[f"status {status}"] += 1
             self._given_up += 1
             raise EndpointError("the endpoint refuses the request", got=f"status {status}: {response.text[:200]!r}",
                                 where=self.settings.url, do=self._advice(status),
                                 final=status in FOR_GOOD or self._given_up >= IN_A_ROW)
         try:
-            reply = read(response.json(), request)
-        except ValueError:
-            return None, "broken JSON", None
-        return (reply, "", None) if reply is not None else (None, "no choice in the reply", None)
+            reply, trouble = read(response.json(), request), "no choice in the reply"
+        except (ValueError, RecursionError):
+            reply, trouble = None, "broken JSON"
+        if reply is None:  # something was written and is paid for
+            self.ledger.pay(key, guessed(request, len(response.content)), request)
+        return reply, trouble, None
 
     def _advice(self, status: int) -> str:
         if status in (401, 403):

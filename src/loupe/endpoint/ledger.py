@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -42,12 +43,16 @@ class Budget:
 
 
 class Ledger:
-    """Sums over all runs that share the file. cached: replies that cost nothing. troubles: refusals, by kind."""
+    """Sums over all runs that share the file. cached: replies that cost nothing. troubles: refusals, by kind.
+
+    factor: the most tokens a server found in a prompt for each guessed one.
+    """
 
     def __init__(self, path: str | os.PathLike | None = None, budget: Budget | None = None):
         self.path, self.budget = None if path is None else Path(path), budget or Budget()
         self.prompt = self.answer = self.paid = self.guessed = self.cached = 0
         self.troubles: Counter[str] = Counter()
+        self.factor = 1.0
         self._reserved: list[tuple[int, int]] = []
         if self.path is not None and self.path.exists():
             self._load()
@@ -57,8 +62,12 @@ class Ledger:
         return self.budget.cost(self.prompt, self.answer)
 
     def reserve(self, request: dict) -> tuple[int, int]:
-        """Sets aside the most a request may cost; Spent if that is more than is left."""
-        most = guessed_tokens(request), int(request.get("max_tokens", 0))
+        """Sets aside the most a request may cost; Spent if that is more than is left.
+
+        How many tokens a server finds in a prompt is learnt from its replies: requests begun before the first one
+        are reckoned by their characters alone.
+        """
+        most = math.ceil(guessed_tokens(request) * self.factor), int(request.get("max_tokens", 0))
         waiting = [sum(column) for column in zip(*self._reserved, most)]
         prompt, answer = self.prompt + waiting[0], self.answer + waiting[1]
         money, tokens = self.budget.money, self.budget.tokens
@@ -74,11 +83,12 @@ class Ledger:
     def release(self, most: tuple[int, int]) -> None:
         self._reserved.remove(most)
 
-    def pay(self, key: str, reply: Reply) -> None:
-        self._add(reply.prompt_tokens, reply.answer_tokens, reply.counted)
+    def pay(self, key: str, reply: Reply, request: dict) -> None:
+        guess = guessed_tokens(request)
+        self._add(reply.prompt_tokens, reply.answer_tokens, reply.counted, guess)
         if self.path is not None:
             line = json.dumps({"key": key[:16], "prompt": reply.prompt_tokens, "answer": reply.answer_tokens,
-                               "counted": reply.counted})
+                               "counted": reply.counted, "guess": guess})
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
@@ -89,9 +99,10 @@ class Ledger:
                                                                       self.budget.answer_price],
                 "troubles": dict(sorted(self.troubles.items()))}
 
-    def _add(self, prompt: int, answer: int, counted: bool) -> None:
+    def _add(self, prompt: int, answer: int, counted: bool, guess: int) -> None:
         self.prompt, self.answer, self.paid = self.prompt + prompt, self.answer + answer, self.paid + 1
         self.guessed += not counted
+        self.factor = max(self.factor, prompt / guess)
 
     def _load(self) -> None:
         whole, _, torn = self.path.read_bytes().rpartition(b"\n")
@@ -101,9 +112,10 @@ class Ledger:
             try:
                 data = json.loads(line)
                 prompt, answer = int(data["prompt"]), int(data["answer"])
-                if min(prompt, answer) < 0:
+                guess = int(data.get("guess", max(prompt, 1)))
+                if min(prompt, answer) < 0 or guess < 1:
                     raise ValueError("tokens below 0")
-                self._add(prompt, answer, bool(data["counted"]))
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+                self._add(prompt, answer, bool(data["counted"]), guess)
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                 raise FileError("a line of the ledger cannot be read", got=error, where=f"{self.path}:{number}",
                                 do="delete that line; what it cost is then not counted") from None

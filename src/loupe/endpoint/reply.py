@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 CHARACTERS = 4  # of a token, where a server does not count
+MOST = 10**9  # tokens; a server that says more has not counted
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def guessed_tokens(request: dict) -> int:
     return characters // CHARACTERS + 1000 * pictures + 1
 
 
+def guessed(request: dict, characters: int, text: str = "") -> Reply:
+    """A reply of so many characters whose tokens nobody counted."""
+    return Reply(text, guessed_tokens(request), characters // CHARACTERS + 1, counted=False)
+
+
 def read(data: object, request: dict) -> Reply | None:
     """The first choice of a chat completion; None where there is none."""
     try:
@@ -56,10 +62,10 @@ def read(data: object, request: dict) -> Reply | None:
         return None
     usage = data.get("usage") or {}
     counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
-    counted = all(isinstance(n, int) and n >= 0 for n in counts)
-    if not counted:
-        counts = [guessed_tokens(request), len(text) // CHARACTERS + 1]
-    return Reply(_sound(text), *counts, str(choice.get("finish_reason") or "stop"), counted, logs=_logs(choice))
+    finish, logs = str(choice.get("finish_reason") or "stop"), _logs(choice)
+    if all(isinstance(n, int) and 0 <= n < MOST for n in counts):
+        return Reply(_sound(text), *counts, finish, logs=logs)
+    return replace(guessed(request, len(text), _sound(text)), finish=finish, logs=logs)
 
 
 def _sound(text: str) -> str:
