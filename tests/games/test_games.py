@@ -14,7 +14,7 @@ from loupe.games.arcade import Arcade, Sight, check
 from loupe.games.match import Settings, mean, played, rows_of
 from loupe.games.players import SILENT, Asked, Each, Move, chance, still
 from loupe.games.rollout import rollout
-from loupe.games.watching import Animation, Recording
+from loupe.games.watching import Animation, Recording, spoken
 from loupe.predictor import unanswered
 from loupe.readers import reader
 from loupe.sample import Answer
@@ -158,12 +158,18 @@ def test_a_mean_of_one_game_has_no_interval_and_that_of_many_is_about_the_textbo
 @pytest.mark.parametrize("ending", ["webp", "gif"])
 def test_long_games_are_thinned_out(tmp_path, monkeypatch, ending):
     monkeypatch.setattr("loupe.games.watching.MOST", 8)
-    animation = Animation(tmp_path / f"a.{ending}", rate=50)
+    animation = Animation(tmp_path / f"a.{ending}", LIGHTS)
     (episode,) = rollout(expert(), [0], arcade, watchers=lambda seed: (animation,))
     with Pillow.open(tmp_path / f"a.{ending}") as picture:
-        assert 4 <= picture.n_frames <= 9 and picture.size == (48, 48 + 14)
+        assert 4 <= picture.n_frames <= 9 and picture.size == (48, 48 + 28)
     with pytest.raises(ConfigError, match="format"):
-        Animation(tmp_path / "a.mp4", rate=50)
+        Animation(tmp_path / "a.mp4", LIGHTS)
+
+
+def test_captions_say_what_was_said_or_done():
+    assert spoken(Move((2.0,)), LIGHTS) == "RIGHT"
+    assert spoken(Move((0.0,), "left,  please", "unreadable"), LIGHTS) == "left, please (unreadable)"
+    assert spoken(Move((-0.25, 0.1, 0.0)), GAMES["car-racing"]) == "steer -0.2  gas 0.1  brake 0.0"
 
 
 def test_frames_of_an_action_are_merged_and_starts_differ():

@@ -68,6 +68,7 @@ class Agent:
     """What stable-baselines3 gives back, as far as it is used."""
 
     observation_space = types.SimpleNamespace(shape=(2, 12, 12))
+    action_space = types.SimpleNamespace(n=6)
     seen: list = []
 
     @classmethod
@@ -87,6 +88,10 @@ def test_an_expert_sees_frames_as_it_was_trained_on_them(tmp_path, monkeypatch):
     (first, state, begun), (second, later, again) = Agent.seen[:2]
     assert first.shape == (2, 12, 12) and not first[0].any() and first[1].any() and (state, begun) == (None, True)
     assert (second[0] == first[1]).all() and (later, again) == (1, False)
+    del Agent.seen[:]
+    rollout_of = rollout(expert(path, LIGHTS, "skip=3"), [1], lambda: Arcade(LIGHTS, Lights()))
+    assert next(rollout_of).steps == LENGTH and len(Agent.seen) == LENGTH // 3
+    assert [begun for *_, begun in Agent.seen] == [True, False, False, False]
     colour = Trained(None, LIGHTS, (12, 12, 6)).observation(np.full((24, 24, 3), (9, 8, 7), np.uint8))
     assert colour.shape == (12, 12, 6) and (colour[0, 0] == (0, 0, 0, 9, 8, 7)).all()
 
@@ -100,6 +105,11 @@ def test_wrong_experts_are_told(tmp_path, monkeypatch):
     path = checkpoint(tmp_path / "e.zip", {"policy_class": {}})
     with pytest.raises(ConfigError, match="did you mean 'ppo'"):
         expert(path, LIGHTS, "ppp")
+    with pytest.raises(ConfigError, match="'skip=0'"):
+        expert(path, LIGHTS, "ppo,skip=0")
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(PPO=Agent))
+    with pytest.raises(ConfigError, match="does not play car-racing.*3 numbers"):
+        expert(path, GAMES["car-racing"], "ppo")
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(ConfigError, match="pip install stable-baselines3 sb3-contrib"):
         expert(path, LIGHTS, "qrdqn")
@@ -119,7 +129,9 @@ def lights(monkeypatch):
 def test_the_command_plays_records_and_goes_on(lights, tmp_path, capsys):
     out = ["space-invaders", "--episodes", "3", "--out", str(tmp_path / "out")]
     assert main(["play", "still", *out]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    said, progress = capsys.readouterr()
+    assert f"scripted, seed 1002: reward {LENGTH}.0 after {LENGTH} steps" in progress.splitlines()
+    said = " ".join(said.split())
     assert "seeds 1000 to 1002" in said and "scripted 12.0 [12.0, 12.0]" in said and "above random" in said
     figures = json.loads((tmp_path / "out/space-invaders/play.json").read_text())
     assert [p["player"] for p in figures["players"]] == ["still", "scripted", "random"]
@@ -132,10 +144,19 @@ def test_the_command_plays_records_and_goes_on(lights, tmp_path, capsys):
     assert len(list((tmp_path / "games").rglob("*.jsonl"))) == 2
 
 
+def test_games_that_go_on_say_so_where_no_bar_is_drawn(lights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("loupe.cli.play.PULSE", -1.0)
+    assert main(["play", "still", "space-invaders", "--episodes", "1", "--beside", "none", "--out", str(tmp_path)]) == 0
+    said, progress = capsys.readouterr()
+    assert progress.splitlines()[3] == "still: 4 steps of every game in progress"
+    assert "above" not in said and "1 game " in said
+
+
 @pytest.mark.parametrize("words,said", [
     (["still", "pong"], "unknown game"), (["still", "space-invaders", "--episodes", "0"], "--episodes"),
     (["still", "space-invaders", "--format", "mp4"], "unknown format"),
-    (["nobody", "space-invaders"], "unknown model"), (["gone.zip", "space-invaders"], "does not exist"),
+    (["scriptd", "space-invaders"], "did you mean 'scripted'"), (["grey", "space-invaders"], "does not look"),
+    (["gone.zip", "space-invaders"], "does not exist"),
     (["still", "space-invaders", "--record", "x", "--split", "../up"], "folder")])
 def test_bad_input_is_one_line(lights, words, said, capsys):
     assert main(["play", *words]) == 2

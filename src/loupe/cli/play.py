@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 HELP = """let a model play a game, or record an expert's games to train on
@@ -12,14 +14,16 @@ HELP = """let a model play a game, or record an expert's games to train on
   loupe play expert.zip space-invaders --record data/games --episodes 30
 
 MODEL is whatever `loupe evaluate` takes; or scripted (an expert written by hand, which sees the same pictures), random,
-still; or a checkpoint of stable-baselines3 or sb3-contrib (FILE.zip, or FILE.zip#recurrent-ppo). GAME is car-racing or
-space-invaders. Every player of --beside plays the same seeds. OUT holds each episode, an animated picture of the first
-ones and play.json with every figure; episodes that are there are not played again.
+still; or a checkpoint of stable-baselines3 or sb3-contrib (FILE.zip; FILE.zip#recurrent-ppo,skip=2 names what it is
+and that it acts at every second frame). GAME is car-racing or space-invaders. Every player of --beside plays the same
+seeds. OUT holds each episode, an animated picture of the first ones and play.json with every figure; episodes that are
+there are not played again.
 
 With --record the player's games are written for the reader `games`, a game at a time. Seeds should not be those the
 model is tried on: recording begins at 0 and playing at 1000 unless --seed says so. Needs pip install 'loupe[games]'."""
 BESIDE = "scripted,random"
 RECORDED, UNSEEN = 0, 1000  # first seeds
+PULSE = 20.0  # seconds after which a line says that games go on, where no bar is drawn
 
 
 def add_arguments(parser) -> None:
@@ -29,7 +33,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="of the first game; the others follow")
     parser.add_argument("--steps", type=int, metavar="N", help="end a game after so many steps")
     parser.add_argument("--beside", metavar="PLAYERS", help=f"others on the same seeds (default: {BESIDE}); none")
-    parser.add_argument("--together", type=int, default=5, metavar="N", help="games side by side (default: 5)")
+    parser.add_argument("--together", type=int, metavar="N", help="games side by side (default: 5 of a model, whose "
+                        "questions are asked together, else 1)")
     parser.add_argument("--animate", type=int, default=1, metavar="N", help="episodes drawn (default: 1)")
     parser.add_argument("--format", default="webp", help="of animated pictures: webp or gif")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write the games there, to train on")
@@ -70,14 +75,20 @@ def player(name: str, game, device: str | None = None):
     simple = {"random": chance, "still": still, "scripted": scripted}
     if name in simple:
         return simple[name](game)
-    path, _, algorithm = name.partition("#")
+    path, _, said = name.partition("#")
     if path.endswith(".zip"):
         from loupe.games.trained import expert
 
-        return expert(Path(path).expanduser(), game, algorithm)
+        return expert(Path(path).expanduser(), game, said)
+    from loupe.errors import ConfigError, unknown_name
     from loupe.evals.runner import identity
-    from loupe.predictors import load
+    from loupe.predictors import BASELINES, load
+    from loupe.shipped import MINI
 
+    if name in BASELINES:
+        raise ConfigError("a baseline does not look at pictures", got=name, expected=f"a model, or {', '.join(simple)}")
+    if name != MINI and name.replace("-", "").replace("_", "").isalnum() and not Path(name).exists():
+        raise unknown_name("player (no such folder either)", name, (MINI, *simple))
     predictor = load(name, answer=32, **({} if device is None else {"device": device}))
     return Asked(predictor, game, identity(predictor))
 
@@ -87,34 +98,65 @@ def seeds(args, first: int) -> tuple[int, ...]:
     return tuple(range(first, first + args.episodes))
 
 
-def compare(args, game) -> None:
-    from tqdm import tqdm
+class Progress:
+    """How far the games of one player are: a bar, and on the error stream a line for every game that ends."""
 
+    def __init__(self, what: str, total: int, done: int = 0):
+        from tqdm import tqdm
+
+        self.what, self.rounds, self.said = what, 0, time.monotonic()
+        self.bar = tqdm(total=total, initial=done, desc=what, unit="game", disable=None)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.bar.close()
+
+    def tick(self) -> None:
+        """Every game in progress is a step further."""
+        self.rounds += 1
+        self.bar.set_postfix_str(f"step {self.rounds}")
+        if self.bar.disable and time.monotonic() - self.said > PULSE:
+            self.say(f"{self.what}: {self.rounds} steps of every game in progress")
+
+    def over(self, episode) -> None:
+        self.bar.update()
+        self.say(f"{self.what}, seed {episode.seed}: reward {episode.reward:.1f} after {episode.steps} steps")
+
+    def say(self, line: str) -> None:
+        self.said = time.monotonic()
+        self.bar.write(line, file=sys.stderr)
+
+
+def together(args, each) -> int:
+    return args.together or (5 if hasattr(each, "predictor") else 1)
+
+
+def compare(args, game) -> None:
     from loupe.evals.table import aligned
     from loupe.games.match import Settings, played, rows_of, write
 
     beside = [name for name in (BESIDE if args.beside is None else args.beside).split(",") if name not in ("", "none")]
     names = list(dict.fromkeys([args.model, *beside]))
     players = {name: player(name, game, args.device) for name in names}  # a wrong name is said before a long game
+    first, last = seeds(args, UNSEEN)[0], seeds(args, UNSEEN)[-1]
+    print(f"{game.name}, seeds {first} to {last}" if last > first else f"{game.name}, seed {first}", flush=True)
     results = []
     for name, each in players.items():
         folder = args.out / game.name / "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).name)
-        chosen = Settings(seeds(args, UNSEEN), args.steps, args.together, args.animate, args.format)
-        with tqdm(total=args.episodes, desc=each.name, unit="game", disable=None) as bar:
-            results.append(played(each, game, folder, chosen, over=lambda episode, bar=bar: bar.update(),
-                                  tick=bar.refresh))
-    print(f"{game.name}, seeds {seeds(args, UNSEEN)[0]} to {seeds(args, UNSEEN)[-1]}")
+        chosen = Settings(seeds(args, UNSEEN), args.steps, together(args, each), args.animate, args.format)
+        with Progress(each.name, args.episodes) as progress:
+            results.append(played(each, game, folder, chosen, over=progress.over, tick=progress.tick))
     print(aligned(rows_of(results)))
-    last = results[-1] if len(results) > 1 else None
+    against = results[-1] if len(results) > 1 else None
     about = {"game": game.name, "seeds": list(seeds(args, UNSEEN)),
-             "players": [r.plain(last if r is not last else None) for r in results]}
+             "players": [r.plain(against if r is not against else None) for r in results]}
     write(args.out / game.name / "play.json", about)
     print(f"episodes, animated pictures and figures: {args.out / game.name}/")
 
 
 def record(args, game) -> None:
-    from tqdm import tqdm
-
     from loupe.games.arcade import Arcade
     from loupe.games.rollout import rollout
     from loupe.games.watching import Recording
@@ -127,14 +169,17 @@ def record(args, game) -> None:
     def watchers(seed: int):
         return (Recording(args.record, game, args.split, seed, each.identity),)
 
-    with tqdm(total=args.episodes, initial=args.episodes - len(left), desc=f"recording {each.name}", unit="game",
-              disable=None) as bar:
-        for episode in rollout(each, left, lambda: Arcade(game), together=args.together, most=args.steps,
-                               watchers=watchers, tick=bar.refresh):
+    with Progress(f"recording {each.name}", args.episodes, args.episodes - len(left)) as progress:
+        for episode in rollout(each, left, lambda: Arcade(game), together=together(args, each), most=args.steps,
+                               watchers=watchers, tick=progress.tick):
             rewards.append(episode.reward)
             steps += episode.steps
-            bar.update()
+            progress.over(episode)
     if rewards:
-        print(f"{len(rewards)} games of {each.name}: {steps} steps, mean reward {sum(rewards) / len(rewards):.1f}")
-    print(f"recorded: {args.record / game.name / args.split}/ ({args.episodes} games); "
+        print(f"{counted(len(rewards))} of {each.name}: {steps} steps, mean reward {sum(rewards) / len(rewards):.1f}")
+    print(f"recorded: {args.record / game.name / args.split}/ ({counted(args.episodes)}); "
           f"train on them: loupe train {game.name}-mini --root games={args.record} --out RUN")
+
+
+def counted(games: int) -> str:
+    return "1 game" if games == 1 else f"{games} games"

@@ -73,7 +73,7 @@ def played(player: Player, game: Game, out: Path, settings: Settings, *, arcade:
     shown = set(settings.seeds[:settings.animated])
 
     def watchers(seed: int):
-        return (Animation(out / f"{seed}.{settings.format}", game.rate),) if seed in shown else ()
+        return (Animation(out / f"{seed}.{settings.format}", game),) if seed in shown else ()
 
     left = [seed for seed in settings.seeds if seed not in done]
     for episode in rollout(player, left, arcade or (lambda: Arcade(game)), together=settings.together,
@@ -99,17 +99,18 @@ def _kept(path: Path, about: dict) -> Episode | None:
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
-    """Lines of a table; the last result is what the others are measured against, seed by seed."""
-    last = results[-1]
-    rows = [[f"{len(last.episodes)} games on the same seeds", "mean reward", f"above {last.player}", "steps",
+    """Lines of a table; the last of several results is what the others are measured against, seed by seed."""
+    last, several = results[-1], len(results) > 1
+    games = len(last.episodes)
+    rows = [[f"{games} games" if games > 1 else "1 game", "mean reward", *([f"above {last.player}"] * several), "steps",
              "nothing read"]]
     for result in results:
         problems = Counter()
         for episode in result.episodes:
             problems.update(episode.problems)
         steps = sum(e.steps for e in result.episodes)
-        rows.append([result.player, _cell(mean("", result.rewards)),
-                     "" if result is last else _cell(mean("", result.rewards - last.rewards)),
+        above = "" if result is last else _cell(mean("", result.rewards - last.rewards))
+        rows.append([result.player, _cell(mean("", result.rewards)), *([above] * several),
                      f"{steps / len(result.episodes):.0f}", f"{problems.total()} of {steps}" if problems else "0"])
     return rows
 

@@ -24,12 +24,14 @@ ALGORITHMS = {"ppo": ("stable_baselines3", "PPO"), "a2c": ("stable_baselines3", 
 INSTALL = "pip install stable-baselines3 sb3-contrib"
 
 
-def expert(path: Path, game: Game, algorithm: str = "") -> Each:
-    """The checkpoint as a player. algorithm: a name of ALGORITHMS; without it, told from the file."""
+def expert(path: Path, game: Game, said: str = "") -> Each:
+    """The checkpoint as a player. said: what stands behind its name, a name of ALGORITHMS (else told from the file),
+    skip=N where it was trained to act at every Nth frame, or both with a comma between."""
     import hashlib
 
     if not path.is_file():
         raise FileError("checkpoint of an expert does not exist", got=path, expected="a .zip of stable-baselines3")
+    algorithm, skip = _behind(said)
     algorithm = algorithm or algorithm_of(path)
     if algorithm not in ALGORITHMS:
         raise unknown_name("algorithm", algorithm, ALGORITHMS)
@@ -40,11 +42,30 @@ def expert(path: Path, game: Game, algorithm: str = "") -> Each:
         raise ConfigError("a trained expert needs a package that is not installed", got=error, expected=package,
                           do=INSTALL) from None
     model = kind.load(path, device="cpu")
-    shape = model.observation_space.shape
+    shape, actions = model.observation_space.shape, model.action_space
     if len(shape) != 3:
         raise ConfigError("this expert does not see pictures", got=f"observations of shape {shape}", where=path)
+    if getattr(actions, "n", None) != game.choices or (game.choices is None and actions.shape != (len(game.still),)):
+        raise ConfigError(f"this expert does not play {game.name}", got=f"actions {actions}", where=path,
+                          expected=f"{game.choices} actions" if game.choices else f"{len(game.still)} numbers")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return Each(path.stem, lambda seed: Trained(model, game, shape), {"weights": digest, "algorithm": algorithm})
+    return Each(path.stem, lambda seed: Trained(model, game, shape, skip),
+                {"weights": digest, "algorithm": algorithm, **({"skip": skip} if skip > 1 else {})})
+
+
+def _behind(said: str) -> tuple[str, int]:
+    """(algorithm, frames from one action to the next) of "recurrent-ppo,skip=2"."""
+    algorithm, skip = "", 1
+    for item in filter(None, said.split(",")):
+        name, equals, value = item.partition("=")
+        if not equals:
+            algorithm = name
+        elif name == "skip" and value.isdecimal() and int(value) > 0:
+            skip = int(value)
+        else:
+            raise ConfigError("this says nothing about an expert", got=repr(item), expected="an algorithm, or skip=N",
+                              do="write FILE.zip#recurrent-ppo,skip=2")
+    return algorithm, skip
 
 
 def algorithm_of(path: Path) -> str:
@@ -70,18 +91,22 @@ def algorithm_of(path: Path) -> str:
 
 class Trained:
     """One game of a checkpoint. Frames become what it was trained on: grey or colour, its size, its number of frames,
-    channels first or last, as the shape of its observations says."""
+    channels first or last, as the shape of its observations says. Of `skip` steps it sees the first, and acts alike in
+    all of them."""
 
-    def __init__(self, model, game: Game, shape: tuple[int, ...]):
-        self.model, self.game, self.shape = model, game, shape
-        self.state, self.first = None, True
+    def __init__(self, model, game: Game, shape: tuple[int, ...], skip: int = 1):
+        self.model, self.game, self.shape, self.skip = model, game, shape, skip
+        self.state, self.count = None, 0
         self.seen: list[np.ndarray] = []
+        self.action: tuple[float, ...] = game.still
 
     def __call__(self, sights: Sights) -> tuple[float, ...]:
-        action, self.state = self.model.predict(self.observation(sights[-1].pixels), state=self.state,
-                                                episode_start=np.array([self.first]), deterministic=True)
-        self.first = False
-        return tuple(float(v) for v in np.asarray(action, float).reshape(-1))
+        if self.count % self.skip == 0:
+            action, self.state = self.model.predict(self.observation(sights[-1].pixels), state=self.state,
+                                                    episode_start=np.array([not self.count]), deterministic=True)
+            self.action = tuple(float(v) for v in np.asarray(action, float).reshape(-1))
+        self.count += 1
+        return self.action
 
     def observation(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 of the checkpoint's shape; before the first frame stand zeros, as its frame stack has them."""

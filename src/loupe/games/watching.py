@@ -13,12 +13,14 @@ from loupe.games.arcade import Sight, versions
 from loupe.games.game import Game
 from loupe.games.players import Move
 from loupe.games.rollout import Episode
+from loupe.tasks import task
 from loupe.writers.files import atomic
 from loupe.writers.games import GameWriter
 
 FORMATS = ("webp", "gif")
+ENDS = {"over": "game over", "time": "time is up", "limit": "cut here"}
 MOST = 600  # pictures of an animation; of longer games only every second, third, ... is kept
-STRIP = 14  # pixels below the picture that hold what was done
+STRIP = 28  # pixels below the picture: what was said or done, then step and reward
 
 
 class Recording:
@@ -41,37 +43,40 @@ class Recording:
 class Animation:
     """A game as an animated picture: `scale` times enlarged, below it what was said or done and the reward so far."""
 
-    def __init__(self, path: Path, rate: int, scale: int = 2):
+    def __init__(self, path: Path, game: Game, scale: int = 2):
         if path.suffix[1:] not in FORMATS:
             raise ConfigError("this is no format of animated pictures", got=path.suffix, expected=", ".join(FORMATS))
-        self.path, self.rate, self.scale = path, rate, scale
+        self.path, self.game, self.scale = path, game, scale
         self.pictures: list[tuple[np.ndarray, str]] = []
         self.every, self.count, self.reward = 1, 0, 0.0
 
     def step(self, sight: Sight, move: Move, reward: float) -> None:
         if self.count % self.every == 0:
-            self.pictures.append((sight.pixels, f"{spoken(move)}   {self.reward:.0f}"))
+            self.pictures.append((sight.pixels, f"{spoken(move, self.game)}\n{self._so_far()}"))
         self.count, self.reward = self.count + 1, self.reward + reward
         if len(self.pictures) > MOST:
             self.pictures, self.every = self.pictures[::2], 2 * self.every
 
     def end(self, sight: Sight, episode: Episode) -> None:
-        self.pictures.append((sight.pixels, f"{episode.end}   {episode.reward:.0f}"))
+        self.pictures.append((sight.pixels, f"{ENDS[episode.end]}\n{self._so_far()}"))
         first, *rest = (self._drawn(pixels, text) for pixels, text in self.pictures)
         with atomic(self.path) as out:
             first.save(out, self.path.suffix[1:].upper(), save_all=True, append_images=rest, loop=0,
-                       duration=max(20, round(1000 * self.every / self.rate)))
+                       duration=max(20, round(1000 * self.every / self.game.rate)))
+
+    def _so_far(self) -> str:
+        return f"step {self.count}  reward {self.reward:.1f}"
 
     def _drawn(self, pixels: np.ndarray, text: str) -> Pillow.Image:
         height, width = (self.scale * side for side in pixels.shape[:2])
         picture = Pillow.new("RGB", (width, height + STRIP))
         picture.paste(Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.NEAREST))
         text = text.encode("latin-1", "replace").decode("latin-1")
-        ImageDraw.Draw(picture).text((3, height + 1), text, fill="white")
+        ImageDraw.Draw(picture).multiline_text((3, height + 1), text, fill="white", spacing=2)
         return picture
 
 
-def spoken(move: Move) -> str:
-    """What was said in a few letters, or the numbers of what was done."""
-    said = " ".join(move.text.split())[:24] or " ".join(f"{v:.2g}" for v in move.action)
+def spoken(move: Move, game: Game) -> str:
+    """What was said in a few letters, else what was done."""
+    said = " ".join(move.text.split())[:24] or task(game.name).told(move.action)
     return f"{said} ({move.problem})" if move.problem else said

@@ -32,6 +32,10 @@ class Play(Task):
         """The action a text says; None where it says none, or several."""
         raise NotImplementedError
 
+    def told(self, action: tuple[float, ...]) -> str:
+        """An action for a person to read."""
+        raise NotImplementedError
+
     def cases(self, record: Record):
         for k, step in enumerate(record.steps):
             if step.game == self.name:
@@ -64,6 +68,9 @@ class CarRacing(Play):
         steering, gas, brake = ((n - NOTHING) / SPREAD for n in numbers)
         return steering, max(gas, 0.0), max(brake, 0.0)
 
+    def told(self, action: tuple[float, ...]) -> str:
+        return "steer {:+.1f}  gas {:.1f}  brake {:.1f}".format(*action)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceInvaders(Play):
@@ -80,3 +87,6 @@ class SpaceInvaders(Play):
         named = {float(MOVES.index(name.upper())) for name in _MOVE.findall(text)}
         named |= {float(n) for n in _NUMBER.findall(text)}
         return tuple(named) if len(named) == 1 and named <= set(range(len(MOVES))) else None
+
+    def told(self, action: tuple[float, ...]) -> str:
+        return MOVES[int(action[0])]
