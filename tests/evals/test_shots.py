@@ -13,6 +13,7 @@ from loupe.codec import codec
 from loupe.dialogue import dialogue
 from loupe.errors import ConfigError
 from loupe.evals import open_questions
+from loupe.evals.asking import ask
 from loupe.evals.shots import before, shown
 from loupe.evals.spec import Benchmark
 from loupe.frame import squash
@@ -115,3 +116,23 @@ def test_the_miniature_answers_behind_examples(scenes):
     for answer, sample in zip(model.answer(list(shown(replace(ASKED, shots=1), samples, scenes[4:]))), samples):
         assert all(r.image == 0 and 0 <= r.box.x1 <= r.box.x2 <= sample.images[0].size[0] for r in answer.regions)
         assert answer.raw
+
+
+def test_a_question_behind_another_of_the_same_picture(scenes):
+    what = replace(ASKED, task="presence", task_options={"each": 1}, balance="kind")
+    alone = {s.images[0]: s for s in ask(what, scenes)}
+    behind = list(ask(replace(what, behind=("counting", "presence")), scenes))
+    assert len(behind) > 6 and len({s.turns[1].parts for s in behind}) > 2
+    for s in behind:
+        assert [t.role for t in s.turns] == ["user", "assistant", "user"] and len(s.images) == 1
+        assert replace(s, turns=s.turns[2:]) == alone[s.images[0]], "the question, its id and truth stay"
+        record = next(r for r in scenes if r.image == s.images[0])
+        solved = {sample.extra["truth"] for name in ("counting", "presence") for sample in task(name).every(record)}
+        assert s.turns[1].parts[0] in {str(truth) for truth in solved}
+    assert [s.turns for s in behind] == [s.turns for s in ask(replace(what, behind=("counting", "presence")), scenes)]
+    assert "behind" not in what.spec() and "behind" in replace(what, behind=("counting",)).spec()
+
+
+def test_nothing_to_ask_before_leaves_a_question_out(scenes):
+    bare = [replace(scenes[0], objects=(), phrases=(), relations=())]
+    assert list(ask(replace(ASKED, task="caption", task_options={}, behind=("region",)), bare)) == []

@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -61,7 +62,7 @@ def _asked(what: Benchmark, records: Sequence[Record], found: Found | None) -> I
             record = records[position]
         except ImageError:  # the reader counts it where it looked for the picture
             continue
-        some = list(_drawn(what, asking, record, seen))[:left]
+        some = [s for s in map(partial(_behind, what, record), _drawn(what, asking, record, seen)) if s][:left]
         left = None if left is None else left - len(some)
         yield from some
 
@@ -86,6 +87,18 @@ def _drawn(what: Benchmark, asking: Task, record: Record, seen: Counter) -> Iter
         pool.remove(chosen)
         seen[value_of(chosen, what.balance)] += 1
         yield chosen
+
+
+def _behind(what: Benchmark, record: Record, sample: Sample) -> Sample | None:
+    """The question behind a solved one about the same picture, if `what` wants that; None where none can be asked."""
+    if not what.behind:
+        return sample
+    rng = np.random.default_rng([SEED, zlib.crc32(f"{sample.id}/behind".encode())])
+    for name in rng.permutation(what.behind).tolist():
+        first = task(name)(record, rng)
+        if first is not None and first.id != sample.id:
+            return replace(sample, turns=(*first.turns, *sample.turns))
+    return None
 
 
 def _every(what: Benchmark, asking: Task, record: Record) -> list[Sample]:

@@ -6,11 +6,12 @@ picture, drawn by a fixed seed, so that the questions of a benchmark are indepen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loupe.evals.spec import Benchmark
 
 EXPRESSIONS = ("attribute", "relation", "order")
+FIRST = ("counting", "question", "presence", "region", "grounding")  # asked before in the same conversation
 
 
 def _mini(name: str, task: str, metric: str, *, answer: int = 24, folder: str = "records", **fields) -> Benchmark:
@@ -39,6 +40,10 @@ MINI: tuple[Benchmark, ...] = (
     _mini("masks", "grounding", "masks", options={"phrases": "refers"}, expressions=EXPRESSIONS, balance="expression",
           form="mask", grid=48, inside=True, boxed=True, answer=48),
     _mini("pixels", "reconstruction", "colours", options={"size": 64}, form="colours", grid=16, most=40, answer=32),
+    *(replace(b, name=f"{b.name}-behind", behind=FIRST) for b in (
+        _mini("grounding", "grounding", "referring", options={"phrases": "refers"}, expressions=EXPRESSIONS,
+              balance="expression", scene=True, answer=48),
+        _mini("presence", "presence", "words", options={"each": 1}, balance="kind", answer=8))),
     _mini("unread", "reading", "words", options={"kinds": ("read",)}, folder="unread", answer=16),
 )
 OWN_ROOT = {"mini-unread": "unread"}  # left out where its own folder is not given: --root unread=DIR/records

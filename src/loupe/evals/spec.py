@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 # said only where they are set
 LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "boxed", "answer", "boxes",
-         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring", "shots", "shots_seed")
+         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring", "shots", "shots_seed", "behind")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Benchmark:
     pictures: so many, in a fixed random order. circular: every rotation of the options is asked (CircularEval).
     jitter: share of a box by which a sloppy hand moves its edges, drawn by jitter_seed. scoring: options of the metric.
     shots: solved examples before each question, from the split `fit`, drawn by shots_seed (evals/shots.py).
+    behind: tasks, of one of which a question about the same picture stands before each drawn question, truly answered,
+    as in a conversation that goes on to something else.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Benchmark:
     scoring: dict = field(default_factory=dict)
     shots: int = 0
     shots_seed: int = 0
+    behind: tuple[str, ...] = ()
 
     def spec(self) -> dict:
         """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""
