@@ -49,7 +49,9 @@ def test_an_area_may_be_a_share_of_the_picture():
 
 
 def test_settings_say_what_is_wrong():
-    for wrong in ({"candidates": 0}, {"least_share": 1.5}, {"crop_share": 0.6}, {"together": 0}):
+    nan = float("nan")
+    for wrong in ({"candidates": 0}, {"least_share": 1.5}, {"crop_share": 0.6}, {"crop_share": -0.1}, {"together": 0},
+                  {"least_area": nan}, {"least_area": float("inf")}, {"least_share": nan}, {"temperature": nan}):
         with pytest.raises(ConfigError):
             Settings(**wrong)
     with pytest.raises(ConfigError, match="likelihood"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from dataclasses import replace
 
 import pytest
 from boot_stubs import Seer, folder, opened
@@ -11,7 +13,7 @@ from boot_stubs import Seer, folder, opened
 import loupe
 from loupe import bootstrapping
 from loupe.bootstrapping import Rule, Settings
-from loupe.bootstrapping.run import FAILED, Parts
+from loupe.bootstrapping.run import FAILED, UNASKED, Parts
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.readers import reader
 from loupe.regions import Box
@@ -155,16 +157,53 @@ def test_another_plan_is_refused(data, finished, tmp_path):
         bootstrapping.run(Seer(), opened(data), tmp_path / "full", SMALL)
     with pytest.raises(ConfigError, match="make="):
         bootstrapping.run(Seer(), opened(data), tmp_path / "two", SMALL, workers=2)
+    with pytest.raises(ConfigError, match="1 or more"):
+        bootstrapping.run(Seer(), opened(data), tmp_path / "two", SMALL, workers=0)
 
 
 def test_two_runs_do_not_write_one_file(data, tmp_path):
     class Nested(Seer):
+        tried = 0
+
         def reply(self, sample):
+            self.tried += 1
+            if self.tried == 1:
+                raise ConnectionError("so that there is something to forget")
             with pytest.raises(FileError, match="another process"):
-                bootstrapping.run(Seer(), opened(data), tmp_path / "out", SMALL)
+                bootstrapping.run(Seer(), opened(data), tmp_path / "out", settings, retry=True)
             return super().reply(sample)
 
-    bootstrapping.run(Nested(), opened(data), tmp_path / "out", SMALL)
+    settings = replace(SMALL, together=1)
+    stored = bootstrapping.run(Nested(), opened(data), tmp_path / "out", settings)
+    assert [r for r in stored.manifest["counts"]["pictures"]["left out"] if r.startswith(FAILED)]
+
+
+def test_a_predictor_that_is_gone_is_not_asked_for_ever(data, tmp_path, monkeypatch):
+    """After as many failures in a row the rest is left out unasked; the next run asks it, --retry what failed, too."""
+    monkeypatch.setattr(sys.modules["loupe.bootstrapping.run"], "PATIENCE", 2)
+
+    class Gone(Lying):
+        gone = True
+
+        def reply(self, sample):
+            if self.gone:
+                self.asked.append(sample)
+                raise ConnectionError("nobody there")
+            return super().reply(sample)
+
+    predictor, out = Gone(), tmp_path / "out"
+    settings = replace(SMALL, together=1)
+    counted = bootstrapping.run(predictor, opened(data), out, settings).manifest["counts"]["pictures"]["left out"]
+    assert counted[f"{FAILED}: ConnectionError"] == 2 and counted[UNASKED] == 2
+    assert {s.record for s in predictor.asked} == {"1", "2"}
+    predictor.gone = False
+    predictor.asked.clear()
+    counted = bootstrapping.run(predictor, opened(data), out, settings).manifest["counts"]["pictures"]["left out"]
+    assert counted[f"{FAILED}: ConnectionError"] == 2 and UNASKED not in counted
+    assert {s.record for s in predictor.asked} == {"4", "6"}
+    bootstrapping.run(predictor, opened(data), out, settings, retry=True)
+    bootstrapping.run(Lying(), opened(data), tmp_path / "whole", settings)
+    assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_what_goes_wrong_is_counted_and_ends_nothing(data, finished, tmp_path):
@@ -213,6 +252,14 @@ def test_a_folder_without_anything(tmp_path):
     assert (tmp_path / "out" / "records" / "train.jsonl").read_bytes() == b""
 
 
+def test_pairs_that_are_torn_are_one_error(finished):
+    whole = (finished / "pairs.jsonl").read_bytes()
+    for torn in (whole[:-40], whole + b"\xff\n", whole + b"[1]\n", b""):
+        (finished / "pairs.jsonl").write_bytes(torn)
+        with pytest.raises(FileError, match="no pair|no file of pairs"):
+            bootstrapping.read(finished)
+
+
 def test_pairs_of_another_kind_are_refused(finished):
     (finished / "pairs.jsonl").write_text(json.dumps({"loupe": "predictions"}) + "\n")
     with pytest.raises(FileError, match="no file of pairs"):
@@ -239,7 +286,6 @@ def parts(data, log) -> Parts:
 @pytest.mark.long
 def test_two_workers_one_killed_give_what_one_gives(data, tmp_path):
     pytest.importorskip("ray")
-    import sys
     from functools import partial
     from pathlib import Path
 

@@ -24,16 +24,18 @@ from loupe.bootstrapping.filters import DAMAGED, Work, work
 from loupe.bootstrapping.output import finish
 from loupe.bootstrapping.pair import to_line
 from loupe.bootstrapping.settings import Rule, Settings
-from loupe.bootstrapping.stored import MANIFEST, SHARDS, Shard, Stored, lines_of, loaded, read
+from loupe.bootstrapping.stored import MANIFEST, SHARDS, Shard, Stored, hold, lines_of, loaded, read
 from loupe.data import scale
 from loupe.errors import ConfigError, ImageError, LoupeError
 from loupe.evals.runner import identity
 from loupe.plain import to_plain
 from loupe.predictor import Predictor
 from loupe.readers.base import Reader
-from loupe.writers.plan import claim
+from loupe.writers.plan import PLAN, claim
 
 FAILED = "predictor failed"
+PATIENCE = 20  # pictures in a row at which the predictor failed: then it is not there, and the rest is not asked about
+UNASKED = f"not asked: the predictor failed at {PATIENCE} pictures in a row"  # asked when the run is begun again
 
 
 @dataclass(frozen=True)
@@ -52,31 +54,45 @@ def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: 
 
     second: another model that looks for the same descriptions. make: builds the parts anew in a worker (picklable);
     without it there is one process. retry: ask again about pictures at which the predictor failed.
-    A folder of another plan is refused. Nothing a picture, an answer or the predictor does wrong ends the run.
+    A folder of another plan is refused. Nothing a picture or an answer is ends the run, nor does a predictor that
+    raises a LoupeError or an OSError: all of it is counted.
     """
     out, settings, rule = Path(out), settings or Settings(), rule or Rule()
+    if workers < 1:
+        raise ConfigError("nobody would do the work", got=f"workers={workers}", expected="1 or more")
     if workers > 1 and make is None:
         raise ConfigError("several workers each need their own parts", got=f"{workers} workers, no make=")
     pictures = min(len(reader), settings.limit or len(reader))
     plan = _plan(predictor, reader, settings, second)
     claim(out, plan, "another bootstrapping lies here")
+    with open(out / PLAN, "r+b") as file:
+        hold(file)
+        _work_through(Parts(predictor, reader, second), out, plan, settings, rule, pictures, workers, make, retry)
+    return read(out)
+
+
+def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule: Rule, pictures: int, workers: int,
+                  make: Callable[[], Parts] | None, retry: bool) -> None:
+    """Ask about what is not there yet, and write what follows from all of it."""
     shards = range(-(-pictures // settings.shard))
-    if retry:
-        for number in shards:
-            _forget_failures(_shard(out, number, settings, pictures))
-    due = [k for k in shards if not _complete(out, k, settings, pictures)]
-    job = partial(_worker, make or partial(Parts, predictor, reader, second), out, settings, pictures, workers > 1)
-    if due:
+    for number in shards:
+        _forget(_shard(out, number, settings, pictures), (FAILED, UNASKED) if retry else (UNASKED,))
+    missing = {k: left for k in shards if (left := _missing(out, k, settings, pictures))}
+    if missing:
         (out / MANIFEST).unlink(missing_ok=True)
-    with tqdm(total=len(shards), initial=len(shards) - len(due), desc="shards", unit="shard",
-              disable=None if workers > 1 else True) as bar:
-        for _ in scale.each(job, due, workers):
-            bar.update()
-    made = {"plan": plan, "rule": config.to_json(rule), "pictures": pictures, "root": os.path.abspath(reader.root)}
+    alone = workers == 1 or len(missing) < 2 or not scale.has_ray()
+    with tqdm(total=pictures, initial=pictures - sum(missing.values()), desc="bootstrapping", unit="picture",
+              disable=None if missing else True) as bar:
+        job = partial(_worker, (lambda: parts) if alone else make, out, settings, pictures,
+                      bar.update if alone else _silent)
+        for _, asked in scale.each(job, list(missing), workers):
+            if not alone:
+                bar.update(asked)
+    made = {"plan": plan, "rule": config.to_json(rule), "pictures": pictures,
+            "root": os.path.abspath(parts.reader.root)}
     if not _up_to_date(out, made):
         lines = (line for k in shards for line in _ordered(out, k, settings, pictures))
-        finish(out, made, rule, lines, reader)
-    return read(out)
+        finish(out, made, rule, lines, parts.reader)
 
 
 def _plan(predictor: Predictor, reader: Reader, settings: Settings, second: Predictor | None) -> dict:
@@ -99,43 +115,47 @@ def _shard(out: Path, number: int, settings: Settings, pictures: int) -> Shard:
     return Shard(out / SHARDS / f"{number:05d}.jsonl", sizes)
 
 
-def _complete(out: Path, number: int, settings: Settings, pictures: int) -> bool:
-    shard = _shard(out, number, settings, pictures)
-    there = {line["picture"] for line in lines_of(shard.path)}
-    return all(there.issuperset(group) for group in _groups(number, settings, pictures).values())
+def _missing(out: Path, number: int, settings: Settings, pictures: int) -> int:
+    """How many pictures of a shard lie in no whole group of its file."""
+    there = {line["picture"] for line in lines_of(_shard(out, number, settings, pictures).path)}
+    return sum(len(group) for group in _groups(number, settings, pictures).values() if not there.issuperset(group))
 
 
-def _forget_failures(shard: Shard) -> None:
-    failed = {line["group"] for line in lines_of(shard.path) if str(line.get("reason", "")).startswith(FAILED)}
-    if failed:
-        shard.without(failed)
+def _forget(shard: Shard, reasons: tuple[str, ...]) -> None:
+    groups = {line["group"] for line in lines_of(shard.path) if str(line.get("reason", "")).startswith(reasons)}
+    if groups:
+        shard.without(groups)
 
 
-def _worker(make: Callable[[], Parts], out: Path, settings: Settings, pictures: int, quiet: bool):
+def _silent(_: int) -> None:
+    pass
+
+
+def _worker(make: Callable[[], Parts], out: Path, settings: Settings, pictures: int, done: Callable[[int], object]):
     """What a process does with one number of a shard."""
-    return partial(_fill, make(), out, settings, pictures, quiet)
+    parts = make()
+    return partial(_fill, parts, Asker(parts, settings), out, settings, pictures, done)
 
 
-def _fill(parts: Parts, out: Path, settings: Settings, pictures: int, quiet: bool, number: int) -> int:
+def _fill(parts: Parts, asker: Asker, out: Path, settings: Settings, pictures: int, done: Callable[[int], object],
+          number: int) -> int:
     """Ask about every picture of a shard that is not in its file yet; returns how many there were."""
-    groups = _groups(number, settings, pictures)
+    asked = 0
     with _shard(out, number, settings, pictures).open() as shard:
-        due = {key: group for key, group in groups.items() if key not in shard.done}
-        asked = sum(map(len, due.values()))
-        with tqdm(total=sum(map(len, groups.values())), initial=sum(map(len, groups.values())) - asked, leave=False,
-                  desc=f"shard {number}", unit="picture", disable=True if quiet else None) as bar:
-            for key, group in due.items():
-                shard.add({"group": key, **line} for line in _lines(parts, group, settings))
-                bar.update(len(group))
+        for key, group in _groups(number, settings, pictures).items():
+            if key in shard.done:
+                continue
+            shard.add({"group": key, **line} for line in _lines(parts.reader, asker, group, settings))
+            asked += len(group)
+            done(len(group))
     return asked
 
 
-def _lines(parts: Parts, group: range, settings: Settings) -> Iterator[dict]:
+def _lines(reader: Reader, asker: Asker, group: range, settings: Settings) -> Iterator[dict]:
     """One line per picture of a group."""
-    found = {index: _work(parts.reader, index, settings) for index in group}
+    found = {index: _work(reader, index, settings) for index in group}
     asked = [each for each in found.values() if isinstance(each, Work) and not each.reason]
-    root = parts.reader.root
-    said = dict(zip((each.index for each in asked), _asked(parts, asked, settings, root)))
+    said = dict(zip((each.index for each in asked), asker(asked), strict=True))
     for index, each in found.items():
         if not isinstance(each, Work):
             yield {"picture": index, "reason": each}
@@ -160,20 +180,30 @@ def _work(reader: Reader, index: int, settings: Settings) -> Work | str:
         return f"record cannot be read: {error.what}"
 
 
-def _asked(parts: Parts, works: Sequence[Work], settings: Settings, root: Path) -> list[Outcome]:
-    """Outcomes of all; where the predictor fails, of each picture by itself."""
-    if not works:
-        return []
+class Asker:
+    """Asks about pictures; where the predictor fails, about each by itself, and after PATIENCE failures no more."""
 
-    def picture(each: Work) -> dict | None:
-        return to_plain(each.record.image, root) if each.record.image.path is not None else None
+    def __init__(self, parts: Parts, settings: Settings):
+        self.parts, self.settings = parts, settings
+        self.failed = 0  # pictures in a row
 
-    try:
-        return ask(works, parts.predictor, settings, parts.second, picture)
-    except (LoupeError, OSError) as error:
-        if len(works) > 1:
-            return [outcome for each in works for outcome in _asked(parts, [each], settings, root)]
-        return [Outcome(reason=f"{FAILED}: {getattr(error, 'what', None) or type(error).__name__}")]
+    def __call__(self, works: Sequence[Work]) -> list[Outcome]:
+        if not works:
+            return []
+        if self.failed >= PATIENCE:
+            return [Outcome(reason=UNASKED)] * len(works)
+        try:
+            said = ask(works, self.parts.predictor, self.settings, self.parts.second, self._picture)
+        except (LoupeError, OSError) as error:
+            if len(works) > 1:
+                return [outcome for each in works for outcome in self([each])]
+            self.failed += 1
+            return [Outcome(reason=f"{FAILED}: {getattr(error, 'what', None) or type(error).__name__}")]
+        self.failed = 0
+        return said
+
+    def _picture(self, work: Work) -> dict | None:
+        return to_plain(work.record.image, self.parts.reader.root) if work.record.image.path is not None else None
 
 
 def _ordered(out: Path, number: int, settings: Settings, pictures: int) -> list[dict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from loupe.errors import ConfigError, unknown_name
@@ -41,10 +42,11 @@ class Settings:
                  "limit": 1, "least_area": 0, "least_share": 0, "temperature": 0}
         for name, bound in least.items():
             value = getattr(self, name)
-            if value is not None and value < bound:
-                raise ConfigError(f"{name} is too small", got=value, expected=f"{bound} or more", where="bootstrapping")
+            if value is not None and not bound <= value < math.inf:
+                raise ConfigError(f"{name} is out of range", got=value, expected=f"{bound} or more",
+                                  where="bootstrapping")
         for name in ("least_share", "crop_share"):
-            if (getattr(self, name) or 0) >= 1:
+            if not 0 <= (getattr(self, name) or 0) < 1:
                 raise ConfigError(f"{name} is no share", got=getattr(self, name), expected="0 to below 1",
                                   where="bootstrapping", do="write 0.005 for half a per cent")
         if self.crop_share >= 0.5:
@@ -70,4 +72,4 @@ class Rule:
         for name in ("iou", "least", "share"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise ConfigError(f"{name} is no share", got=value, expected="0 to 1", where="bootstrapping")
+                raise ConfigError(f"{name} is out of range", got=value, expected="0 to 1", where="bootstrapping")

@@ -43,13 +43,24 @@ def read(out: str | os.PathLike) -> Stored:
 
 
 def pairs_in(path: Path) -> Iterator[Pair]:
-    with open(path, encoding="utf-8") as file:
-        header = json.loads(file.readline() or "{}")
+    with open(path, encoding="utf-8", errors="replace") as file:
+        header = _parsed(file.readline(), f"{path}:1")
         if header.get("loupe") != KIND or header.get("version") != VERSION:
             raise FileError("this is no file of pairs", got=repr(header)[:80], where=path,
                             expected=f'{{"loupe": "{KIND}", "version": {VERSION}}}')
         for number, line in enumerate(file, 2):
-            yield from_line(json.loads(line), f"{path}:{number}")
+            yield from_line(_parsed(line, f"{path}:{number}"), f"{path}:{number}")
+
+
+def _parsed(line: str, where: str) -> dict:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise FileError("a line is no pair", got=repr(line)[:80], where=where,
+                        do="delete the manifest beside it and run the same `loupe bootstrap` again")
+    return value
 
 
 def write_pairs(path: Path, lines: Iterable[Mapping]) -> None:
@@ -72,6 +83,19 @@ def put(path: Path, value: Mapping) -> None:
         file.write((json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def hold(file) -> None:
+    """Keep an open file to this process until it is closed; FileError where another has it."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_ino == os.stat(file.name).st_ino:  # not replaced meanwhile
+            return
+    except BlockingIOError:
+        pass
+    raise FileError("another process is at work here", where=file.name,
+                    do="wait for the other `loupe bootstrap`, or stop it")
+
+
 class Shard:
     """A file of one line per picture. Pictures of one group are written together; what a kill left of a group is cut.
 
@@ -89,7 +113,7 @@ class Shard:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b")  # noqa: SIM115 (closed below)
         try:
-            self._hold()
+            hold(self._file)
             self._mend()
             yield self
         finally:
@@ -99,14 +123,6 @@ class Shard:
         with writing(self.path):
             self._file.write(b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines))
             self._file.flush()
-
-    def _hold(self) -> None:
-        try:
-            if fcntl is not None:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FileError("another process is writing this file", where=self.path,
-                            do="wait for the other `loupe bootstrap`, or stop it") from None
 
     def _mend(self) -> None:
         """Cut what follows the last whole group."""
@@ -127,10 +143,11 @@ class Shard:
 
     def without(self, groups: set[int]) -> None:
         """Leave these groups out, so that they are asked about again."""
-        with open(self.path, "rb") as file:
+        with open(self.path, "r+b") as file:
+            hold(file)
             kept = [raw for raw in file if (line := whole(raw)) is not None and line["group"] not in groups]
-        with atomic(self.path) as out:
-            out.writelines(kept)
+            with atomic(self.path) as out:
+                out.writelines(kept)
 
 
 def whole(raw: bytes) -> dict | None:
