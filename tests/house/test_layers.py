@@ -23,9 +23,9 @@ BELOW = {
     "data": {"readers", "writers", "tasks"},
     "endpoint": set(),
     "evals": {"endpoint", "data", "world", "readers", "writers", "tasks"},
-    "regionchat": {"endpoint", "data", "world", "readers", "writers", "tasks"},
 }
 BELOW["bootstrapping"] = {"evals"} | BELOW["evals"]  # its report draws with the pages and judges of evals
+BELOW["regionchat"] = {"evals"} | BELOW["evals"]  # its page is drawn with those of evals
 BELOW["models"] = {"evals"} | BELOW["evals"]
 BELOW["refining"] = {"models"} | BELOW["models"]
 BELOW["relevance"] = {"refining"} | BELOW["refining"]

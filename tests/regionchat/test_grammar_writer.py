@@ -43,8 +43,8 @@ def test_comparisons_ask_for_nothing():
 
 
 def test_names():
-    assert [some(w) for w in ("red cup", "apple", "cars", "tall grass", "sky", "bus", "people")] == [
-        "a red cup", "an apple", "cars", "tall grass", "the sky", "a bus", "people"]
+    assert [some(w) for w in ("red cup", "apple", "cars", "tall grass", "sky", "bus", "people", "skis")] == [
+        "a red cup", "an apple", "cars", "tall grass", "the sky", "a bus", "people", "skis"]
     assert (named("Cell Phone"), named("TV")) == ("cell phone", "TV")
     assert bare("hot dog") and bare("t-shirt") and bare("Käse") and not bare("Moniter/TV") and not bare("cup 2")
 

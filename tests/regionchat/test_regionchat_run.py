@@ -142,6 +142,7 @@ def test_an_endpoint_that_is_not_there(reader, tmp_path):
         assert run(reader, tmp_path / "out", model(), at(stub)).manifest["counts"]["dialogues written"] == 5
     with served(lambda n, r: {"status": 500} if "number 1" in listing_of(r) else reply(r)) as stub:
         made = run(reader, tmp_path / "later", model(), at(stub, tries=2))
+        assert "status 500, 2 times" in made.refused and not made.stopped
         assert made.manifest["pictures not asked about"] == 1
         assert made.manifest["ledger"]["troubles"] == {"status 500": 2, "picture left for later": 1}
 
@@ -183,7 +184,7 @@ def test_a_folder_of_another_run(reader, tmp_path):
 def test_rules_need_no_endpoint(reader, tmp_path, capsys):
     root, out = str(reader.root), tmp_path / "out"
     assert main(["regionchat", "--reader", "records", "--root", root, "--out", str(out), "--writer", "grammar"]) == 0
-    assert "dialogues about 6 pictures" in capsys.readouterr().out
+    assert "5 dialogues of 6 pictures" in capsys.readouterr().out
     assert json.loads((out / "manifest.json").read_text())["counts"]["pictures passed over"] == {
         "too little is annotated": 1}
     before = (out / "records" / "train.jsonl").read_bytes()
@@ -201,6 +202,29 @@ def test_wrong_input_is_one_line(extra, said, reader, tmp_path, capsys):
     code = main(["regionchat", "--reader", "records", "--root", str(reader.root), "--out", str(tmp_path / "o"), *extra])
     error = capsys.readouterr().err
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+def test_the_page_shows_dialogues_and_reasons(reader, tmp_path):
+    with served(lambda n, r: reply(r, extra=" It lies at [3, 4]." if n == 1 else "")) as stub:
+        out = run(reader, tmp_path / "out", model(), at(stub, concurrency=1)).path
+    said = (out / "dialogues.html").read_text("utf-8")
+    assert said.count("<article") == 5 and said.count("data:image/png") == 5 and "coordinates" in said
+    assert '<button type="button" class="chip is-asked" data-r="r1"' in said and "&lt;r1&gt;" not in said
+    assert "no region" in said and "110 + 10" not in said and "600 + 60 tokens" in said
+    before = (out / "dialogues.html").read_bytes()
+    with served(lambda n, r: "never asked") as stub:
+        run(reader, out, model(), at(stub))
+    assert (out / "dialogues.html").read_bytes() == before and not stub.requests
+
+
+def test_annotations_are_enough(reader, tmp_path, capsys):
+    for picture in (reader.root / "images").iterdir():
+        picture.unlink()
+    asked = ["regionchat", "--reader", "records", "--root", str(reader.root), "--writer", "grammar"]
+    assert main([*asked, "--out", str(tmp_path / "a")]) == 2 and "pictures was found" in capsys.readouterr().err
+    assert main([*asked, "--out", str(tmp_path / "b"), "--no-pictures"]) == 0
+    assert "The picture is not there." in (tmp_path / "b/dialogues.html").read_text("utf-8")
+    assert len(Records(tmp_path / "b/records", "train", missing="keep")) == 5
 
 
 def test_pictures_that_do_not_decode(tmp_path):

@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(visual-genome)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the annotated pictures")
     parser.add_argument("--split", metavar="NAME", default="", help="of the data set (train where it has splits)")
+    parser.add_argument("--no-pictures", action="store_true", help="the annotations are enough: pictures need not lie "
+                        "there")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where everything goes")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     which = parser.add_argument_group("who writes")
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
             raise ConfigError(f"--{name} is not given", expected="--root DIR --out DIR")
     settings, endpoint, budget = settings_of(args), endpoint_of(args), budget_of(args)
     split = args.split or ("train" if args.reader == "records" else "")
-    reader = readers.reader(args.reader)(args.root, split)
+    reader = readers.reader(args.reader)(args.root, split, **({"missing": "keep"} if args.no_pictures else {}))
     made = write(reader, args.out, settings, endpoint, budget=budget, seeds=args.seeds, cache=args.cache,
                  limit=args.limit)
     counts, ledger = made.manifest["counts"], made.manifest["ledger"]
@@ -80,10 +82,14 @@ def run(args: argparse.Namespace) -> None:
     if settings.writer == "model":
         print(f"{ledger['replies paid']:,} replies paid, {ledger['replies from the cache']:,} from the cache: "
               f"{ledger['prompt tokens']:,} + {ledger['answer tokens']:,} tokens, cost {ledger['cost']}")
+    left = made.manifest["pictures not asked about"]
     if made.stopped:
-        print(f"stopped: {made.stopped}; {made.manifest['pictures not asked about']:,} pictures are left")
-    print(f"{counts['dialogues written']:,} dialogues about {counts['pictures']:,} pictures in "
-          f"{args.out / 'records'} (reader records, task dialogue); next: loupe show --help")
+        print(f"stopped: {made.stopped}; {left:,} pictures are left")
+    elif left:
+        print(f"{left:,} pictures are left, the same command asks about them again; last refusal: {made.refused}")
+    where = args.out / "records"
+    print(f"{counts['dialogues written']:,} dialogues of {counts['pictures']:,} pictures in {where}, some shown in "
+          f"{args.out / 'dialogues.html'}; next: loupe check chatspot --root DATA --root regionchat/records={where}")
 
 
 def settings_of(args: argparse.Namespace):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from loupe.tasks.grammar import article
+from loupe.tasks.grammar import article, many
 
 MASS = frozenset(("air", "bread", "broccoli", "cheese", "clothing", "concrete", "dirt", "dust", "fabric", "foliage",
     "food", "foam", "fruit", "fur", "furniture", "garbage", "graffiti", "grass", "gravel", "greenery", "hair",
@@ -98,7 +98,12 @@ def some(words: str, name: str = "") -> str:
     last = (name or words).split()[-1]
     if last in SOLE:
         return f"the {words}"
-    return words if last in MASS else article(words, name or words)
+    return words if last in MASS or several(name or words) else article(words, name or words)
+
+
+def several(name: str) -> bool:
+    """Is the name a plural already?"""
+    return many(name) or name.split()[-1:] == ["skis"]
 
 
 def bare(text: str) -> bool:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loupe.regionchat.english import MASS, NOT_DEEDS, OWNING, bare, link, named, some
+from loupe.regionchat.english import MASS, NOT_DEEDS, OWNING, bare, link, named, several, some
 from loupe.regionchat.listing import Entry, Listing
 from loupe.regionchat.talk import HANDLE, Talk
 from loupe.tasks.base import pick
 from loupe.tasks.drawn import shuffled
-from loupe.tasks.grammar import PEOPLE, many, number, plural
+from loupe.tasks.grammar import PEOPLE, number, plural
 from loupe.tasks.looks import APART, SORTS
 
 OPENINGS = ("What is {r}?", "What can you see at {r}?", "Tell me what this is: {r}.", "I point at {r}. What is it?")
@@ -41,7 +41,7 @@ class Theme:
 
     @property
     def several(self) -> bool:
-        return many(self.entry.name)
+        return several(self.entry.name)
 
     @property
     def be(self) -> str:
@@ -145,7 +145,7 @@ def _relation(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
         what = some(noun(b), named(b.name)) if said.verb in OWNING else f"the {noun(b)}"
         handle = b.handle if theme.twins(b) else ""
         yield (f"How do {a.handle} and {b.handle} relate?",
-               f"{theme.the(a, noun(a))} {said.says(many(a.name))} {what} {handle}".rstrip() + ".")
+               f"{theme.the(a, noun(a))} {said.says(several(a.name))} {what} {handle}".rstrip() + ".")
         rivals = sum((s, p) == (subject, predicate) for s, p, _ in theme.listing.relations)
         if a is mine and rivals == 1 and said.asked:
             who = "Who" if person(b.name) else "What"
@@ -171,7 +171,7 @@ def _count(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
 
 def _absent(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
     name = pick(sorted(filter(bare, theme.listing.absent)), rng)
-    if name and not many(name):
+    if name and not several(name):
         yield f"Is there {some(name)} in the picture, too?", f"No, there is no {name}."
 
 
@@ -196,8 +196,8 @@ def _beside(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
         if not other.name or len(ways) != 1 or gaps[other.handle][ways[0]] < margin:
             continue
         if other.name != mine.name:
-            yield (f"Where {'are' if many(other.name) else 'is'} {other.handle}, seen from {mine.handle}?",
-                   f"{theme.the(other)} {'are' if many(other.name) else 'is'} {ways[0]} {theme.the(mine)}.")
+            yield (f"Where {'are' if several(other.name) else 'is'} {other.handle}, seen from {mine.handle}?",
+                   f"{theme.the(other)} {'are' if several(other.name) else 'is'} {ways[0]} {theme.the(mine)}.")
         if theme.listing.counts and sum(each[ways[0]] >= 0 for each in gaps.values()) == 1:
             yield f"What lies {ways[0]} {mine.handle}?", f"The {noun(other)} {other.handle}."
 

@@ -5,6 +5,7 @@
     OUT/cache.sqlite         replies by request: asking again costs nothing
     OUT/ledger.jsonl         a line per reply that was paid
     OUT/records/train.jsonl  whole records with their dialogues (reader "records", task "dialogue")
+    OUT/dialogues.html       some of them beside their pictures, and what was left out
     OUT/manifest.json        plan, counts by reason, tokens and cost; written last
 """
 
@@ -23,12 +24,15 @@ from tqdm import tqdm
 from loupe.endpoint import Budget, Cache, Client, EndpointError, Ledger, Spent
 from loupe.endpoint import Settings as Endpoint
 from loupe.errors import ConfigError, FileError, ImageError
+from loupe.evals.page import write_page
 from loupe.readers.base import Reader
+from loupe.readers.records import Records
 from loupe.record import Record
 from loupe.regionchat import seeds as seed_files
 from loupe.regionchat.checks import Bounds
 from loupe.regionchat.listing import listed
 from loupe.regionchat.output import Outcomes, assembled, counted, put
+from loupe.regionchat.page import report
 from loupe.regionchat.writers import Asking, Outcome, ask, by_rule
 
 NOUNS_FROM = 500  # records whose names of things are looked for in dialogues
@@ -68,6 +72,7 @@ class Output:
     path: Path
     manifest: dict
     stopped: str = ""
+    refused: str = ""  # the last refusal of a request whose picture was left for later
 
 
 def run(reader: Reader, out: str | os.PathLike, settings: Settings, endpoint: Endpoint | None = None, *,
@@ -84,7 +89,7 @@ def run(reader: Reader, out: str | os.PathLike, settings: Settings, endpoint: En
     outcomes = Outcomes(out / "outcomes.jsonl")
     count = min(len(reader), limit) if limit is not None else len(reader)
     due = [k for k in range(count) if k not in outcomes.known]
-    ledger, stopped, error = Ledger(out / "ledger.jsonl", budget), "", None
+    ledger, stopped, refused, error = Ledger(out / "ledger.jsonl", budget), "", "", None
     if settings.writer == "grammar":
         _by_rule(reader, due, settings, outcomes)
     elif due:
@@ -94,7 +99,7 @@ def run(reader: Reader, out: str | os.PathLike, settings: Settings, endpoint: En
             asyncio.run(work.all(due, Client(endpoint, replies, ledger)))
         finally:
             replies.close()
-        stopped, error = work.stopped, work.error
+        stopped, refused, error = work.stopped, work.refused, work.error
     mine = {k: outcomes.known[k] for k in outcomes.known if k < count}
     split = reader.split or "train"
     number, left_out = assembled(mine, reader, out, split, settings.regions, settings.once and
@@ -103,10 +108,12 @@ def run(reader: Reader, out: str | os.PathLike, settings: Settings, endpoint: En
     manifest = {**_plain(settings, known, reader), "counts": {**counts, "dialogues written": number,
                 "left out of the records": dict(left_out)}, "pictures not asked about": count - len(mine),
                 "stopped": stopped, "ledger": ledger.summary(), "records": {"split": split, "source": reader.source}}
+    made = Records(out / "records", split, missing="keep") if number else ()
+    write_page(report(manifest, (outcome for _, outcome in mine.values()), made), out / "dialogues.html")
     put(out / "manifest.json", manifest)
     if error is not None:
         raise error
-    return Output(out, manifest, stopped)
+    return Output(out, manifest, stopped, refused)
 
 
 class Work:
@@ -116,7 +123,8 @@ class Work:
                  things: frozenset[str]):
         self.reader, self.settings, self.seeds = reader, settings, seeds
         self.outcomes, self.things = outcomes, things
-        self.stopped, self.error = "", None
+        self.stopped = self.refused = ""
+        self.error: EndpointError | None = None
         s = settings
         self.asking = Asking(s.model, s.count, s.shots, s.temperature, s.answer, s.seed, s.json)
 
@@ -164,6 +172,7 @@ class Work:
             self.stopped = self.stopped or str(error)
         except EndpointError as error:
             client.ledger.troubles["picture left for later"] += 1
+            self.refused = str(error)
             if error.final:
                 self.stopped, self.error = self.stopped or str(error), error
         else:
