@@ -44,4 +44,15 @@ def test_what_is_missing_is_named_and_the_code_says_so(folder, tmp_path, capsys)
 
 def test_other_recipes_have_no_totals(folder, capsys):
     assert main(["check", "chatspot-mini", "--root", str(folder)]) == 0
-    assert "the paper" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "the paper" not in said and "everything is there" in said
+    # stage 2 reads the image-level sources of stage 1 again, under other names and weights: counted once
+    assert "image-ocr-vqa" not in said and said.count("docvqa/train") == 1
+
+
+def test_one_is_missing(folder, tmp_path, capsys):
+    part = tmp_path / "part"
+    shutil.copytree(folder, part)
+    shutil.rmtree(part / "art")
+    assert main(["check", "chatspot", "--root", str(part)]) == 2
+    assert "1 of its folders is missing" in capsys.readouterr().out

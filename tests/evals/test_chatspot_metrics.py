@@ -140,6 +140,8 @@ def test_verdicts_and_abilities():
     assert (s.main.name, s.main.value, s["score: ocr"], s["score: math"]) == ("score", pytest.approx(1.4 / 3), 0.7, 1.0)
     assert dict(s.remarks) == {"without a verdict, counted 0": 1}
     assert measure("judged", rows).main.name.endswith("not judged")
+    even = measure("judged", rows[:2], {"verdicts": {"1": 1.0, "2": 1.0}}).main  # two right answers prove little
+    assert even.value == even.high == 1 and even.low == pytest.approx(0.3424, abs=1e-4)
 
 
 @pytest.mark.parametrize("text, grade", [("0.5", 0.5), ("Grade: 1.0", 1.0), ("1", 1.0), (".3", 0.3), ("7", None),

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"in all{' about' if about else ''}: " + ", ".join(
         f"{count:,} {what}" + (f" (the paper: {totals[what]:,})" if what in totals else "")
         for what, count in found.items()))
-    print(f"{missing} of its folders are missing or wrong; docs/real-data.md says how they should lie" if missing else
+    be = "is" if missing == 1 else "are"
+    print(f"{missing} of its folders {be} missing or wrong; docs/real-data.md says how they should lie" if missing else
           f"everything is there; next: loupe train {args.recipe} " + " ".join(f"--root {r}" for r in args.root)
           + " --out runs/" + args.recipe)
     return 2 if missing else 0

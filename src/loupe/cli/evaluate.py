@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> None:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
         print(f"{questions.benchmark.name}: {len(questions)} questions, {known}")
         results += _measure(predictor, questions, roots, out, args, shelf, scoring)
-    _report(results, results[0].model, roots, out, time.monotonic() - started)
+    title = f"{results[0].model}: {', '.join(given)}"
+    _report(results, results[0].model, roots, out, time.monotonic() - started, title)
 
 
 def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: Path) -> list:
@@ -162,7 +163,7 @@ def baselines(questions, roots, shelf: Shelf | None = None) -> dict:
     return made
 
 
-def _report(results: list, model: str, roots, out: Path, seconds: float) -> None:
+def _report(results: list, model: str, roots, out: Path, seconds: float, title: str) -> None:
     from loupe.evals.page import section, table, write_page
     from loupe.evals.report import evaluation_page
     from loupe.evals.suite import goals_plain, goals_table, scores_of, verdicts, write_scores
@@ -177,7 +178,8 @@ def _report(results: list, model: str, roots, out: Path, seconds: float) -> None
     about = {"model": model, "seconds": round(seconds, 1), "goals": goals_plain(found)}
     write_scores(scores_of(results, about), out / "scores.json")
     then = ("Score the kept answers again, without the model:", f"loupe score {first.path}")
-    page = write_page(evaluation_page(results, model, roots, before=before, then=then), out / "report.html")
+    whole = evaluation_page(results, model, roots, title=title, before=before, then=then)
+    page = write_page(whole, out / "report.html")
     print(f"answers and scores.json in {out}, pictures in {page}; score them again without the model: "
           f"loupe score {first.path}")
 

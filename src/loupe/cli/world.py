@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
         from loupe.world.preview import preview
 
         where = preview(args.out / "preview.png", args.seed, args.size, min(args.images, 20), args.world)
+    then = (f"loupe check chatspot --root {args.out}" if "chatspot" in args.also else
+            f"loupe build mini-start --root {args.out} --out {args.out}-corpus")
     print(f"{args.images} pictures and {counts['refcoco-all']} expressions lie in {args.out}"
-          + (f" (look at {where})" if args.gallery else "")
-          + f"; next: loupe build mini-start --root {args.out} --out {args.out}-corpus")
+          + (f" (look at {where})" if args.gallery else "") + f"; next: {then}")

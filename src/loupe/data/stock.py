@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -46,12 +46,13 @@ class Stock:
 
 def stocks(sources: Iterable[tuple[Mixture, Source]], roots: Roots, looked_at: int | None = LOOKED_AT
            ) -> Iterator[Stock]:
-    """Each source once; `looked_at` None counts every record."""
+    """Each source once, whatever its name and weight; `looked_at` None counts every record."""
     seen: list[Source] = []
     for mixture, source in sources:
-        if source in seen:
+        same = replace(source, name="", weight=1.0)
+        if same in seen:
             continue
-        seen.append(source)
+        seen.append(same)
         try:
             check_allowed(mixture, source)
             records = reader(source.reader)(place(roots, source.folder), source.split, **source.options)

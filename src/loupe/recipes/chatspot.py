@@ -66,7 +66,8 @@ MGVLID = Mixture((*(replace(s, name=f"image-{s.name}") for s in IMAGE_LEVEL),
 TOTALS = {"pictures": 1_200_000, "pairs": 3_000_000, "dialogues": 108_000}  # §1, §3.3: all the paper says of sizes
 PUBLISHED = {  # training pictures, as their authors state (OCR-VQA: four fifths of 207,572 covers)
     "cc595k": 595_375, "ocr-vqa": 166_058, "st-vqa": 18_921, "docvqa": 10_194, "textvqa": 21_953,
-    "objects365": 1_742_292, "coco-text": 43_686, "hiertext": 8_281, "art": 5_603, "llava-665k": 665_298}
+    "objects365": 1_742_292, "coco-text": 43_686, "hiertext": 8_281, "art": 5_603, "llava-665k": 665_298,
+    "region-chat": 108_077}  # Visual Genome's
 PAIRS = 2  # of a picture behind one look: §1's 3 M pairs on 1.2 M images are 2.5
 ALIGN = Stage(  # §4.1: the first stage
     name="align",

@@ -7,10 +7,12 @@ Without verdicts a plain rule stands in, and says so: every part that must be sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from loupe.evals.metrics.contains import holds
 from loupe.evals.metrics.exact import tidy
 from loupe.evals.metrics.figures import Figure, Scores, counted, resampled
+from loupe.evals.metrics.interval import wilson
 from loupe.evals.predictions import Prediction
 
 AND, OR = "<AND>", "<OR>"
@@ -41,4 +43,9 @@ def by_rule(p: Prediction) -> float:
 
 
 def _mean(name: str, values: Sequence[float]) -> Figure:
-    return resampled(name, [(v, 1.0) for v in values], lambda total, count: total / count if count else 0.0)
+    """Of equal grades nothing can be drawn again: then Wilson's interval, that of the widest grades with this mean."""
+    made = resampled(name, [(v, 1.0) for v in values], lambda total, count: total / count if count else 0.0)
+    if len(set(values)) != 1:
+        return made
+    low, high = wilson(sum(values), len(values))
+    return replace(made, low=low, high=high)
