@@ -25,6 +25,19 @@ def test_every_verb_explains_itself(verb, capsys):
     assert stop.value.code == 0 and "usage: loupe " + verb in capsys.readouterr().out
 
 
+def test_every_verb_takes_the_device_that_is_there():
+    """A --device that is not given is None, which is a GPU where there is one (models/device.py)."""
+    import argparse
+
+    asked = {}
+    for verb, place in cli.VERBS.items():
+        parser = argparse.ArgumentParser()
+        cli.import_module(place).add_arguments(parser)
+        asked.update((verb, a.default) for a in parser._actions if "--device" in a.option_strings)
+    assert {"refine", "relevance", "train", "evaluate", "chat"} <= set(asked)
+    assert set(asked.values()) == {None}, asked
+
+
 def test_version_and_module():
     said = subprocess.run([sys.executable, "-m", "loupe", "--version"], capture_output=True, text=True, check=True)
     assert said.stdout.startswith("loupe 0.")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from loupe.errors import ConfigError
-from loupe.models.device import device_of, dtype_of
+from loupe.models.device import device_of, dtype_of, shared
 
 
 def test_what_is_there(monkeypatch):
@@ -23,6 +23,12 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
         device_of("cuda")
     with pytest.raises(ConfigError, match="unknown device: got 'gpu'"):
         device_of("gpu")
+
+
+def test_workers_share_the_cards(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert shared("cuda:1", 1) == ("cuda:1", 0.0) and shared("cpu", 8) == ("cpu", 0.0)
+    assert shared("cuda", 2) == ("cuda", 1.0) and shared("cuda:1", 8) == ("cuda", 0.25)
 
 
 def test_kinds_of_numbers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import types
 
@@ -165,12 +166,26 @@ def test_wrong_parts(folders, tmp_path):
         detecting.load(folders("sam"), Thresholds())
     with pytest.raises(CheckpointError, match="no config.json"):
         segmenting.load(str(tmp_path))
+    with pytest.raises(CheckpointError, match="folder of this segmenter does not exist.*gone"):
+        segmenting.load(str(tmp_path / "gone"))
+    with pytest.raises(ConfigError, match="knows its own words"):
+        load("mini", words=LISTED)
     with pytest.raises(CheckpointError, match="cannot find this detector"):
         detecting.load("nobody/nothing", Thresholds())
     with pytest.raises(ConfigError, match="unknown refiner"):
         load("minni")
     with pytest.raises(ConfigError, match="three parts"):
         load("mini,mini")
+
+
+def test_a_moved_checkpoint_is_the_same_refiner(folders, tmp_path):
+    """Weights and thresholds tell two refiners apart, not where they lie: a cache is found again."""
+    for kind, module, options in (("grounding-dino", detecting, [Thresholds()]), ("sam2", segmenting, []),
+                                  ("clip", tagging, [LISTED, Thresholds()])):
+        moved = shutil.copytree(folders(kind), tmp_path / "elsewhere" / kind)
+        before, after = module.load(folders(kind), *options), module.load(str(moved), *options)
+        assert before.identity == after.identity and before.name == folders(kind) and after.name == str(moved)
+    assert detecting.load(str(moved.parent / "grounding-dino"), Thresholds(box=0.4)).identity["box"] == 0.4
 
 
 class FakeRam(nn.Module):
@@ -191,7 +206,7 @@ class FakeRam(nn.Module):
         return [" | ".join(self.tag_list[row.numpy()]) for row in over], []
 
 
-def test_ram(monkeypatch, pictures):
+def test_ram(monkeypatch, pictures, tmp_path):
     with pytest.raises(ConfigError, match="needs the package `ram`"):
         load("ram++:weights.pth,mini,mini")
     package, models = types.ModuleType("ram"), types.ModuleType("ram.models")
@@ -202,15 +217,24 @@ def test_ram(monkeypatch, pictures):
     models.ram_plus = lambda **given: asked.update(given) or fake
     monkeypatch.setitem(sys.modules, "ram", package)
     monkeypatch.setitem(sys.modules, "ram.models", models)
-    with pytest.raises(ConfigError, match="needs its weights"):
+    with pytest.raises(CheckpointError, match="needs its weights.*fetch ram_plus"):
         tagging.load("ram++", None, Thresholds())
-    made = tagging.load("ram++:ram_plus_swin_large_14m.pth", None, Thresholds())
-    assert asked == {"pretrained": "ram_plus_swin_large_14m.pth", "image_size": 384, "vit": "swin_l"}
+    with pytest.raises(CheckpointError, match="no such file"):
+        tagging.load("ram++:gone.pth", None, Thresholds())
+    file = tmp_path / "ram_plus_swin_large_14m.pth"
+    file.touch()
+    monkeypatch.setattr("transformers.utils.cached_file", lambda *repository: str(file))
+    assert tagging.load("ram++", None, Thresholds()).name == f"ram++:{file}", "what `--refiner lyrics` asks for"
+    made = tagging.load(f"ram++:{file}", None, Thresholds())
+    assert asked == {"pretrained": str(file), "image_size": 384, "vit": "swin_l"}
     monkeypatch.setattr(tagging, "MOST", 5000)
     said = made.tags(pictures[:2])
     frames = [tagging.squash(*p.size, 384) for p in pictures[:2]]
     own = fake.generate_tag(made.pixels.tensor(pictures[:2], frames, "cpu"))
     for tags, text in zip(said, own[0]):
         assert tags and {tag.word for tag in tags} == set(text.split(" | "))
-    fewer = tagging.load("ram++:ram_plus_swin_large_14m.pth", None, Thresholds(tag=0.99)).tags(pictures[:1])[0]
+    fewer = tagging.load(f"ram++:{file}", None, Thresholds(tag=0.99)).tags(pictures[:1])[0]
     assert len(fewer) < len(said[0])
+    monkeypatch.setitem(sys.modules, "ram.models", None)  # as under another transformers
+    with pytest.raises(ConfigError, match="cannot be imported beside these libraries"):
+        tagging.load(f"ram++:{file}", None, Thresholds())

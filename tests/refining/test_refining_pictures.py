@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from loupe.frame import Frame, squash
 from loupe.image import Image
 from loupe.models.refined import Refined, Tag, Thing
 from loupe.models.refined import refine as whole_look
+from loupe.models.spec import RefinerSpec
 from loupe.readers.records import Records
+from loupe.recipes.lyrics import SMALL_FORMER
 from loupe.refining.cache import Cache
 from loupe.refining.cached import Cached
-from loupe.refining.loading import load
+from loupe.refining.finder import Finder
+from loupe.refining.loading import chosen, effective, listed, load
 from loupe.refining.output import Outputs
 from loupe.refining.parts import Thresholds
 from loupe.refining.pipeline import checked
@@ -81,6 +85,14 @@ def test_thresholds():
         with pytest.raises(ConfigError):
             Thresholds.parsed(wrong)
     assert load(thresholds=Thresholds(box=1.0)).identity != load().identity
+
+
+def test_thresholds_are_told_without_loading(mini):
+    config = mini.tagger.mini.model.config
+    assert effective(RefinerSpec("mini")) == Thresholds(config.tag_threshold, config.threshold, config.overlap)
+    assert effective(RefinerSpec("lyrics", box=0.5)) == Thresholds(None, 0.5, 0.6)
+    assert effective(RefinerSpec("a,b,c")) == Thresholds(None, 0.35, 0.7)
+    assert chosen("lyrics", None) == Thresholds(box=0.25, overlap=0.6) and chosen("mini", None) == Thresholds()
 
 
 def test_views_are_seeded_and_move_what_is_known(mini, pictures, found):
@@ -187,7 +199,13 @@ def test_run_leaves_files_others_read(mini, folder, tmp_path):
         assert not parsed.problems and len(regions) == len(record.objects)
         for region in regions:
             assert max(iou(region.region, o.box) for o in record.objects if o.name == region.phrase) > 0.9
-    assert "nothing found" in (out / "gallery.html").read_text()
+    page = (out / "gallery.html").read_text()
+    assert "nothing found" in page and "2 of 4" in page and made["parts"]["detector"] == "loupe/refiner"
+    shown = records[0].objects
+    assert all(f">{o.name} 0." in page and ", ".join(o.attributes) in page for o in shown), "names, scores, attributes"
+    colours = set(re.findall(r'data-r="b\d+" title="[^"]*" style="background:(#\w+)', page))
+    assert len(colours) >= min(len(shown), 3), "things of one picture have colours of their own"
+    assert lines[0].partition("\t")[2].replace("<", "&lt;").replace(">", "&gt;") in page
 
 
 def test_run_goes_on_where_it_was_killed(mini, folder, tmp_path, monkeypatch):
@@ -217,7 +235,34 @@ def test_run_goes_on_where_it_was_killed(mini, folder, tmp_path, monkeypatch):
         run(folder, stranger, mini)
     with pytest.raises(FileError, match="no picture"):
         run([], tmp_path / "none", mini)
+    with pytest.raises(FileError, match="no picture can be read.*torn.jpg"):
+        run(folder[-1:], tmp_path / "torn", mini)
     assert json.loads((out / "manifest.json").read_text())["widths"] == list(mini.widths)
+
+
+def test_a_cache_of_other_thresholds_is_refused(folder, tmp_path):
+    """Before training, not when the trained model is asked."""
+    box = 0.5
+    run(folder[:2], tmp_path / "out", load(thresholds=Thresholds(box=box)), Settings(rows="found"))
+
+    def finder(spec):
+        return Finder(spec, SMALL_FORMER, tmp_path / "out", "cached")
+
+    with pytest.raises(ConfigError, match=r"another threshold: got box=0.5, expected box=0.76.*model.refiner.box=0.5"):
+        finder(RefinerSpec("mini")).refine(folder[:2])
+    assert len(finder(RefinerSpec("mini", box=box)).refine(folder[:2])) == 2
+    with pytest.raises(ConfigError, match="overlap=0.6, expected overlap=0.9"):
+        finder(RefinerSpec("mini", box=box, overlap=0.9)).identity  # noqa: B018 (asks)
+
+
+def test_listed_words(tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("cup\nred plate\t0.3\n\ncup\t0.5\n")
+    assert listed(words) == (("cup", 0.5), ("red plate", 0.3)) and listed(None) is None
+    for wrong in ("1.7", "nan", "x"):
+        words.write_text(f"cup\nplate\t{wrong}\n")
+        with pytest.raises(FileError, match=f"no threshold: got '{wrong}'.*words.txt:2"):
+            listed(words)
 
 
 def test_spatial_text():

@@ -40,13 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(OUT/cache)")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures that go through together (8)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, through Ray Data (1)")
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda (cpu)")
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
     parser.add_argument("--shown", type=int, default=48, metavar="N", help="pictures of the gallery (48)")
 
 
 def run(args: argparse.Namespace) -> None:
     from loupe.codec import codec
     from loupe.data.scale import has_ray
+    from loupe.models.device import device_of, shared
     from loupe.refining.loading import listed, load
     from loupe.refining.output import GALLERY, Outputs
     from loupe.refining.parts import Thresholds
@@ -61,9 +62,11 @@ def run(args: argparse.Namespace) -> None:
     if workers > 1 and not has_ray():
         print("Ray is not installed (pip install 'loupe[scale]'): one process does the work")
         workers = 1
-    make = partial(load, args.refiner, thresholds, words, args.device)
-    made = refine(images, args.out, make(), settings, Outputs(args.codec, args.shown), cache=args.cache,
-                  workers=workers, make=make)
+    device = device_of(args.device)
+    each, gpus = shared(device, workers)
+    make = partial(load, args.refiner, thresholds, words, each)
+    made = refine(images, args.out, load(args.refiner, thresholds, words, "cpu" if workers > 1 else device), settings,
+                  Outputs(args.codec, args.shown), cache=args.cache, workers=workers, make=make, gpus=gpus)
     for path, reason in made["unreadable"][:10]:
         print(f"left out: {path}: {reason}")
     counts = made["counts"]

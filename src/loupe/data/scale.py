@@ -16,21 +16,23 @@ def has_ray() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def each(job: Callable[[], Work], items: Sequence[int], workers: int = 1) -> Iterator[tuple[int, object]]:
+def each(job: Callable[[], Work], items: Sequence[int], workers: int = 1,
+         gpus: float = 0.0) -> Iterator[tuple[int, object]]:
     """(item, what the work returned) as they are done, in any order; what is returned must be a number or text.
 
     job: makes the work, once in every process; it and what it holds can be pickled. A process that dies is replaced and
-    its item begun again, so the work must go on with what it finds. A LoupeError of the work is raised here.
+    its item begun again, so the work must go on with what it finds. A LoupeError of the work is raised here. gpus: of
+    each process, a share of one too.
     """
     if workers <= 1 or len(items) <= 1 or not has_ray():
         work = job()
         for item in items:
             yield item, work(item)
         return
-    yield from _spread(job, items, min(workers, len(items)))
+    yield from _spread(job, items, min(workers, len(items)), gpus)
 
 
-def _spread(job: Callable[[], Work], items: Sequence[int], workers: int) -> Iterator[tuple[int, object]]:
+def _spread(job: Callable[[], Work], items: Sequence[int], workers: int, gpus: float) -> Iterator[tuple[int, object]]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -42,7 +44,7 @@ def _spread(job: Callable[[], Work], items: Sequence[int], workers: int) -> Iter
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = ray.data.from_items([{"item": int(item)} for item in items], override_num_blocks=len(items))
         pool = ray.data.ActorPoolStrategy(size=workers)
-        done = rows.map(Worker, fn_constructor_args=(job,), compute=pool, num_cpus=1)
+        done = rows.map(Worker, fn_constructor_args=(job,), compute=pool, num_cpus=1, num_gpus=gpus or None)
         for row in done.iter_rows():
             if row["failed"]:
                 raise LoupeError(row["failed"])

@@ -35,12 +35,18 @@ class Html(str):
 
 @dataclass(frozen=True)
 class Spot:
-    """A region to show on a picture. kind: "true", "predicted" or "asked"; id ties it to its chip."""
+    """A region to show on a picture. kind: "true", "predicted" or "asked"; id ties it to its chip. colour: its own, in
+    place of its kind's."""
 
     region: Region
     kind: str = "true"
     label: str = ""
     id: str = ""
+    colour: tuple[int, int, int] | None = None
+
+    @property
+    def shade(self) -> tuple[int, int, int]:
+        return self.colour or COLOURS[self.kind]
 
 
 def text(value) -> Html:
@@ -162,11 +168,11 @@ def data_url(image: Image) -> str:
 
 
 def _shape(spot: Spot, width: int, height: int) -> Html:
-    region, stroke = spot.region, css(COLOURS[spot.kind])
+    region, stroke = spot.region, css(spot.shade)
     classes = f"mark is-{spot.kind}" + (" dashed" if spot.kind == "predicted" else "")
     if isinstance(region, Mask):
         inner = [tag("image", width=width, height=height, preserveAspectRatio="none",
-                     href=_mask_url(region, COLOURS[spot.kind]))]
+                     href=_mask_url(region, spot.shade))]
     elif isinstance(region, Point):
         place = {"cx": f"{region.x:.2f}", "cy": f"{region.y:.2f}", "r": f"{0.016 * max(width, height):.2f}"}
         inner = [tag("circle", class_="case", **place), tag("circle", class_="line", stroke=stroke, **place)]
@@ -182,7 +188,7 @@ def _shape(spot: Spot, width: int, height: int) -> Html:
 
 def _label(spot: Spot, width: int, height: int) -> Html:
     """Predicted labels hang below their box, the others stand above, so that they do not cover each other."""
-    box, colour = spot.region.box, COLOURS[spot.kind]
+    box, colour = spot.region.box, spot.shade
     if spot.kind == "predicted" and box.height > 0:
         top, below = box.y2, box.y2 < 0.93 * height
     else:
@@ -216,9 +222,11 @@ def words(region: Region) -> str:
     return "({:.0f}, {:.0f}) to ({:.0f}, {:.0f})".format(*region.box.xyxy)
 
 
-def chip(spot: Spot) -> Html:
-    return tag("button", words(spot.region), type="button", class_=f"chip is-{spot.kind}", data_r=spot.id,
-               title=f"{spot.kind} region, in pixels", style=painted(COLOURS[spot.kind]))
+def chip(spot: Spot, said: str = "") -> Html:
+    """said: in place of where the region lies, which then stands in its hint."""
+    hint = f"{spot.kind} region, in pixels" + (f": {words(spot.region)}" if said else "")
+    return tag("button", said or words(spot.region), type="button", class_=f"chip is-{spot.kind}", data_r=spot.id,
+               title=hint, style=painted(spot.shade))
 
 
 def swatch(colour: Colour) -> Html:

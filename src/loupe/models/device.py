@@ -25,6 +25,14 @@ def device_of(name: str | torch.device | None = None) -> str:
     return str(name)
 
 
+def shared(name: str, workers: int) -> tuple[str, float]:
+    """(what each of several processes calls its device, how much of a GPU it gets)."""
+    if workers <= 1 or not name.startswith("cuda"):
+        return name, 0.0
+    cards = torch.cuda.device_count()
+    return "cuda", 1.0 if cards >= workers else cards / workers
+
+
 def dtype_of(name: str | torch.dtype) -> torch.dtype:
     if isinstance(name, torch.dtype):
         return name

@@ -44,12 +44,15 @@ class Pixels:
         return torch.from_numpy((pixels.astype(np.float32) - mean) / std).permute(0, 3, 1, 2).contiguous().to(device)
 
 
-def kind_of(name: str, kinds: Mapping[str, str], what: str) -> str:
+def kind_of(name: str, kinds: Mapping[str, str], what: str, shipped: str = "mini") -> str:
     """model_type of a checkpoint (a folder, or an id in transformers' cache), one of `kinds`; else an error that says
-    what was found."""
+    what was found. shipped: what else may be named."""
     from transformers import AutoConfig
 
     here = Path(name).expanduser()
+    if not here.exists() and (here.is_absolute() or name.startswith(".") or name.count("/") > 1):
+        raise CheckpointError(f"the folder of this {what} does not exist", got=name, do="check the path",
+                              expected=f"a checkpoint of {', '.join(kinds)}")
     if here.exists() and not (here / "config.json").is_file():
         raise CheckpointError(f"not a {what}", got="no config.json", where=name,
                               expected=f"a checkpoint of {', '.join(kinds)}")
@@ -58,7 +61,8 @@ def kind_of(name: str, kinds: Mapping[str, str], what: str) -> str:
             found = AutoConfig.from_pretrained(str(here) if here.exists() else name)
     except UNREADABLE as error:
         raise CheckpointError(f"cannot find this {what}", got=str(error).splitlines()[0][:200], where=name,
-                              expected=f"mini, or a folder or id of {', '.join(kinds)}") from None
+                              expected=f"{shipped}, or a folder or id of {', '.join(kinds)}",
+                              do="check the name, or fetch it first: hf download NAME") from None
     if found.model_type not in kinds:
         raise ConfigError(f"this model is no {what}", got=f"model_type {found.model_type!r}", where=name,
                           expected=f"one of {', '.join(kinds)}")

@@ -47,7 +47,7 @@ class GroundingDino:
     def __init__(self, model, tokenizer, pixels: Pixels, name: str, thresholds: Thresholds | None = None,
                  sides: tuple[int, int] = (SHORT, LONG)):
         given = thresholds or Thresholds()
-        self.model, self.tokenizer, self.pixels, self.sides = model, tokenizer, pixels, sides
+        self.model, self.tokenizer, self.pixels, self.sides, self.name = model, tokenizer, pixels, sides, name
         self.width, self.queries = model.config.d_model, model.config.num_queries
         self.threshold = BOX if given.box is None else given.box
         self.overlap = OVERLAP if given.overlap is None else given.overlap
@@ -57,7 +57,7 @@ class GroundingDino:
             raise CheckpointError("this tokenizer is not a Grounding-DINO's", got=f"ids {marks} of [CLS] . [SEP]",
                                   expected="BERT's", where=name)
         self.start, self.stop, self.end = marks
-        self.identity = {"name": name, "weights": fingerprint(model), "box": self.threshold, "overlap": self.overlap,
+        self.identity = {"weights": fingerprint(model), "box": self.threshold, "overlap": self.overlap,
                          "sides": list(sides)}
 
     def detect(self, images: Sequence[Image], words: Sequence[Sequence[str]]) -> list[Detection]:

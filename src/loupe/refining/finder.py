@@ -58,6 +58,7 @@ class Finder:
 
         if self.features == "cached":
             made = Stored(self.folder, self.views)
+            _same_thresholds(made, self.spec)
         elif self.features == "filled":
             made = Cached(named(self.spec, self.device), self.folder, self.views, rows="found")
         else:
@@ -145,6 +146,19 @@ class Shaded(Finder):
         for module in self.modules:
             out = [_mixed(module, true, other) for true, other in zip(out, instead)]
         return out
+
+
+def _same_thresholds(stored: Stored, spec: RefinerSpec) -> None:
+    """A cache made with other thresholds is refused: the model would ask for what it was not trained with."""
+    from loupe.refining.loading import effective
+
+    wanted = effective(spec)
+    for name, part in (("tag", "tagger"), ("box", "detector"), ("overlap", "detector")):
+        has, want = stored.identity[part].get(name), getattr(wanted, name)
+        if has is not None and want is not None and has != want:
+            raise ConfigError("these features were made with another threshold", where=stored.folder,
+                              got=f"{name}={has}", expected=f"{name}={want}",
+                              do=f"set model.refiner.{name}={has}, or refine again")
 
 
 def _mixed(module: str, true: Refined, other: Refined) -> Refined:

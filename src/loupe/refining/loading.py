@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from loupe import shipped
 from loupe.errors import ConfigError, FileError, unknown_name
 from loupe.models.spec import RefinerSpec
 from loupe.refining.parts import Thresholds
@@ -15,28 +18,58 @@ MINI = "mini"
 Words = Sequence[tuple[str, float | None]]
 REFINERS = {  # name -> tagger, detector, segmenter
     MINI: (MINI, MINI, MINI),
-    "lyrics": ("ram++", "IDEA-Research/grounding-dino-tiny", "syscv-community/sam-hq-vit-huge"),  # §3.1, §5.1
+    "lyrics": ("ram++", "IDEA-Research/grounding-dino-tiny", "syscv-community/sam-hq-vit-huge"),  # §3.1, §4
 }
+OWN = {"lyrics": Thresholds(box=0.25, overlap=0.6)}  # the paper gives none; its laboratory's early code has these
 
 
 def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | None = None,
-         device: str = "cpu") -> Pipeline:
+         device: str | None = None) -> Pipeline:
     """A named refiner, or "TAGGER,DETECTOR,SEGMENTER". words: what a CLIP or SigLIP tagger chooses from, each with
-    its threshold or None."""
+    its threshold or None. device: None takes a GPU if there is one."""
     from loupe.models.device import device_of
 
-    thresholds = thresholds or Thresholds()
+    thresholds, (tagger, detector, segmenter) = chosen(name, thresholds), parts_of(name)
+    parts, device = (tagger, detector, segmenter), device_of(device)
+    if words and (tagger == MINI or tagger.startswith("ram++")):
+        raise ConfigError("this tagger knows its own words", got=f"a list of {len(words)}", where=f"tagger {tagger}",
+                          do="leave --tags out, or choose a CLIP or SigLIP tagger")
+    mini = _mini(parts, thresholds, device)
+    return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
+                    mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
+
+
+def parts_of(name: str) -> tuple[str, str, str]:
+    """(tagger, detector, segmenter) of a refiner's name."""
     parts = REFINERS.get(name) or tuple(part.strip() for part in name.split(","))
     if len(parts) == 1:
         raise unknown_name("refiner", name, REFINERS)
     if len(parts) != 3 or not all(parts):
         raise ConfigError("a refiner has three parts", got=repr(name), expected="TAGGER,DETECTOR,SEGMENTER",
                           where="--refiner")
-    tagger, detector, segmenter = parts
-    device = device_of(device)
-    mini = _mini(parts, thresholds, device)
-    return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
-                    mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
+    return parts
+
+
+def chosen(name: str, given: Thresholds | None) -> Thresholds:
+    """Thresholds as given, else those of the named refiner; None: each part's own."""
+    own = vars(OWN.get(name, Thresholds()))
+    return Thresholds(**(own | {key: value for key, value in vars(given or Thresholds()).items() if value is not None}))
+
+
+def effective(spec: RefinerSpec) -> Thresholds:
+    """What a detector's rows are cut at, told without its weights; tag is of the miniature tagger alone."""
+    from loupe.refining import detecting
+
+    tagger, detector, _ = parts_of(spec.name)
+    said = chosen(spec.name, Thresholds(spec.tag, spec.box, spec.overlap))
+    own = Thresholds(None, detecting.BOX, detecting.OVERLAP)
+    if MINI in (tagger, detector):
+        config = json.loads((shipped.folder("loupe/refiner") / "config.json").read_text("utf-8"))
+        if detector == MINI:
+            own = Thresholds(None, config["threshold"], config["overlap"])
+        if tagger == MINI:
+            own = replace(own, tag=config["tag_threshold"])
+    return Thresholds(*(getattr(own if getattr(said, key) is None else said, key) for key in vars(own)))
 
 
 @lru_cache(maxsize=1)
@@ -55,14 +88,16 @@ def listed(path: str | Path | None) -> tuple[tuple[str, float | None], ...] | No
         raise FileError("cannot read the list of tags", got=error, where=path) from None
     words: dict[str, float | None] = {}
     for number, line in enumerate(lines, 1):
-        word, tab, threshold = (part.strip() for part in line.partition("\t"))
+        word, _, threshold = (part.strip() for part in line.partition("\t"))
         if not word:
             continue
         try:
-            words[word] = float(threshold) if tab else None
+            words[word] = float(threshold) if threshold else None
         except ValueError:
+            words[word] = -1.0
+        if words[word] is not None and not 0 <= words[word] <= 1:
             raise FileError("no threshold", got=repr(threshold), expected="a number from 0 to 1",
-                            where=f"{path}:{number}") from None
+                            where=f"{path}:{number}")
     if not words:
         raise FileError("the list of tags is empty", got=f"{len(lines)} lines", expected="a word a line", where=path)
     return tuple(words.items())

@@ -42,7 +42,7 @@ class Mini:
 
 class MiniTagger:
     def __init__(self, mini: Mini):
-        self.mini, self.identity = mini, mini.identity
+        self.mini, self.name, self.identity = mini, mini.name, mini.identity
 
     def tags(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]:
         sight, _ = self.mini.look(images)
@@ -53,7 +53,7 @@ class MiniDetector:
     """Knows its own classes; other words (its attributes among them) find nothing."""
 
     def __init__(self, mini: Mini):
-        self.mini, self.identity, self.width = mini, mini.identity, mini.model.config.state_width
+        self.mini, self.name, self.identity, self.width = mini, mini.name, mini.identity, mini.model.config.state_width
         self.threshold = mini.model.config.threshold
 
     def detect(self, images: Sequence[Image], words: Sequence[Sequence[str]]) -> list[Detection]:
@@ -77,7 +77,8 @@ class MiniSegmenter:
 
     def __init__(self, mini: Mini):
         config = mini.model.config
-        self.mini, self.identity, self.width = mini, mini.identity, config.masks + 1 + config.mask_width
+        self.mini, self.name, self.identity = mini, mini.name, mini.identity
+        self.width = config.masks + 1 + config.mask_width
 
     def segment(self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]) -> list[Outlines]:
         if not any(boxes):

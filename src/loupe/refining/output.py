@@ -55,8 +55,8 @@ def finish(out: Path, images: Sequence[Image], cached: Cached, missed: Sequence[
     step = max(1, len(images) // max(1, outputs.shown))
     shown = list(images)[::step][:outputs.shown]
     pairs = zip(shown, cached.refine(shown, features=False))
-    gallery(out / GALLERY, pairs, counts, names, missed, cached.pipeline.identity)
-    manifest = {"loupe": "refining", "version": 1, "refiner": cached.pipeline.identity,
+    gallery(out / GALLERY, pairs, counts, names, missed, cached.pipeline.names, writer)
+    manifest = {"loupe": "refining", "version": 1, "parts": cached.pipeline.names, "refiner": cached.pipeline.identity,
                 "widths": list(cached.widths), "views": cached.views.count, "rows": cached.cache.rows,
                 "counts": {key: int(value) for key, value in counts.items()} | {"unreadable": len(missed)},
                 "names": dict(names.most_common()), "codec": outputs.codec, "unreadable": [list(m) for m in missed]}

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from loupe.codec import Codec
+from loupe.drawing import PALETTE
 from loupe.evals.page import (
     Html,
     Spot,
@@ -20,37 +22,53 @@ from loupe.evals.page import (
     row,
     section,
     table,
+    tag,
+    words,
     write_page,
 )
+from loupe.frame import squash
 from loupe.image import Image
 from loupe.models.refined import Refined
+from loupe.refining.spatial import spatial
 
 MOST = 30  # things drawn on one picture
+LABELLED = 12  # things a picture may have before their names stand below it alone
 
 
 def gallery(path: Path, found: Iterable[tuple[Image, Refined]], counts: Counter, names: Counter,
-            missed: Sequence[Sequence[str]], identity: Mapping) -> Path:
-    parts = [identity[part].get("name", part) for part in ("tagger", "detector", "segmenter")]
-    tiles = [("Pictures", counts["pictures"], f"{counts['with nothing found']:,} with nothing found"),
-             ("Things", counts["things"], f"{counts['things'] / max(1, counts['pictures']):.1f} a picture"),
-             ("Names", len(names), f"{counts['tags']:,} tags"), ("Unreadable", len(missed), "left out")]
+            missed: Sequence[Sequence[str]], parts: Mapping[str, str], codec: Codec) -> Path:
+    """parts: the refiner's, by what they do. codec: of the spatial text."""
+    total, things = counts["pictures"], counts["things"]
+    tiles = [("Pictures", f"{total:,}", f"{counts['with nothing found']:,} with nothing found"),
+             ("Things", f"{things:,}", f"{things / max(1, total):.1f} a picture"),
+             ("Names", f"{len(names):,}", f"{counts['tags']:,} tags"), ("Unreadable", f"{len(missed):,}", "left out")]
+    drawn = [_card(*each, codec) for each in found]
+    of = f"{len(drawn):,} of {total:,}. " if len(drawn) < total else ""
     sections = [section("What was found", facts(tiles)),
-                section("Pictures", cards(_card(*each) for each in found),
-                        note="Boxes carry their name and score; masks lie on the pixels they cover."),
+                section("Pictures", cards(drawn), note=f"{of}Each thing has a colour: its mask, its box and its name. "
+                        "Point at a name to single it out; the number is its score."),
                 section("Names", table(names.most_common(60), ("name", "things")) if names
                         else paragraph("Nothing was found anywhere."))]
     if missed:
         sections.append(section("Unreadable", table(missed[:60], ("picture", "why"))))
-    return write_page(page("Refined pictures", *sections, lead=" -> ".join(dict.fromkeys(parts))), path)
+    said = set(parts.values())
+    lead = said.pop() if len(said) == 1 else ", ".join(f"{part}: {name}" for part, name in parts.items())
+    return write_page(page("Refined pictures", *sections, lead=lead), path)
 
 
-def _card(image: Image, refined: Refined) -> Html:
+def _card(image: Image, refined: Refined, codec: Codec) -> Html:
     things = refined.things[:MOST]
-    boxes = [Spot(t.box, "predicted", f"{t.name} {t.score:.2f}", f"b{k}") for k, t in enumerate(things)]
-    masks = [Spot(t.mask, "predicted", "", f"b{k}") for k, t in enumerate(things) if t.mask.area]
+    colours = [PALETTE[k % len(PALETTE)] for k in range(len(things))]
+    boxes = [Spot(t.box, "predicted", t.name if len(things) <= LABELLED else "", f"b{k}", colours[k])
+             for k, t in enumerate(things)]
+    masks = [Spot(t.mask, "predicted", "", f"b{k}", colours[k]) for k, t in enumerate(things) if t.mask.area]
+    said = [tag("div", chip(spot, f"{t.name} {t.score:.2f}"), " ", tag("span", ", ".join(
+        (*t.attributes, words(t.box))), class_="note")) for t, spot in zip(things, boxes)]
+    if len(refined.things) > MOST:
+        said.append(tag("div", f"and {len(refined.things) - MOST} more"))
     tags = ", ".join(f"{tag.word} {tag.score:.2f}" for tag in refined.tags) or "none"
-    more = f" and {len(refined.things) - MOST} more" if len(refined.things) > MOST else ""
-    lines = [row("picture", image.name), row("tags", tags)]
-    lines.append(row("things", join([*(join([t.name, " ", chip(spot), " "]) for t, spot in zip(things, boxes)), more])
-                     if things else "nothing found"))
+    lines = [row("picture", image.name), row("things", join(said) if said else "nothing found"), row("tags", tags)]
+    if refined.things:
+        text = spatial(refined.things, codec, squash(refined.width, refined.height, (refined.width, refined.height)))
+        lines.append(row("as text", tag("details", tag("summary", "what a model reads"), tag("code", text))))
     return card(picture(image, *masks, *boxes), *lines)

@@ -69,9 +69,11 @@ class Outlines:
 
 
 class Part(Protocol):
+    name: str  # what a person calls it: an id, or the folder it was loaded from
+
     @property
     def identity(self) -> dict:
-        """JSON-able: what was loaded, a print of its weights, its thresholds."""
+        """JSON-able: a print of its weights, and its thresholds. Not where it lay: moved, it is the same."""
 
 
 class Tagger(Part, Protocol):

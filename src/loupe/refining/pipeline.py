@@ -26,6 +26,10 @@ class Pipeline:
                 "segmenter": self.segmenter.identity}
 
     @property
+    def names(self) -> dict[str, str]:
+        return {"tagger": self.tagger.name, "detector": self.detector.name, "segmenter": self.segmenter.name}
+
+    @property
     def widths(self) -> tuple[int, int]:
         """(numbers in a detector's row, numbers in a segmenter's row)"""
         return self.detector.width + BOX_NUMBERS, self.segmenter.width

@@ -40,11 +40,12 @@ class Settings:
 
 def run(images: Sequence[Image], out: str | Path, pipeline: Pipeline, settings: Settings | None = None,
         outputs: Outputs | None = None, *, cache: str | Path | None = None, workers: int = 1,
-        make: Callable[[], Pipeline] | None = None) -> dict:
+        make: Callable[[], Pipeline] | None = None, gpus: float = 0.0) -> dict:
     """Refine pictures into a folder, or go on where a run stopped; returns the manifest.
 
     cache: another folder for what is found, which several runs may share. make: builds the refiner anew in a worker
-    (picklable); without it there is one process. Pictures that cannot be read are left out and named.
+    (picklable); without it there is one process. gpus: what each worker gets of one. Pictures that cannot be read are
+    left out and named; if none can, that is a FileError.
     """
     out, settings = Path(out), settings or Settings()
     if workers > 1 and make is None:
@@ -64,10 +65,13 @@ def run(images: Sequence[Image], out: str | Path, pipeline: Pipeline, settings: 
                   tuple(images))
     unread: dict[int, str] = {}
     with tqdm(total=len(images), desc="refine", unit="picture", disable=None) as bar:
-        for piece, said in scale.each(job, pieces, workers):
+        for piece, said in scale.each(job, pieces, workers, gpus):
             unread |= {int(index): reason for index, reason in json.loads(said).items()}
             bar.update(min(size, len(images) - piece * size))
     read = [image for index, image in enumerate(images) if index not in unread]
+    if not read:
+        raise FileError("no picture can be read", got=unread[0], where=images[0].path or images[0].name,
+                        expected="JPEG, PNG, WebP, GIF, BMP or TIFF")
     missed = [[str(images[index].path or images[index].name), unread[index]] for index in sorted(unread)]
     return finish(out, read, cached, missed, outputs or Outputs())
 

@@ -28,13 +28,13 @@ class Sam:
     of that mask (SAM-HQ: its token of high quality), after the two-way transformer, and 256 wide."""
 
     def __init__(self, model, pixels: Pixels, name: str):
-        self.model, self.pixels, self.kind = model, pixels, model.config.model_type
+        self.model, self.pixels, self.name, self.kind = model, pixels, name, model.config.model_type
         self.width = model.config.mask_decoder_config.hidden_size
         size = model.config.prompt_encoder_config.image_size
         self.size = size if isinstance(size, int) else size[0]
         decoder = model.mask_decoder
         self.token = {"sam": 1, "sam_hq": decoder.num_mask_tokens, "sam2": 2}[self.kind]
-        self.identity = {"name": name, "weights": fingerprint(model)}
+        self.identity = {"weights": fingerprint(model)}
 
     def segment(self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]) -> list[Outlines]:
         due = [k for k, some in enumerate(boxes) if some]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from loupe.refining.checkpoint import IMAGENET, Pixels, kind_of, model_of, pixel
 from loupe.refining.parts import Thresholds, fingerprint
 
 RAM = "ram++"
+RAM_RELEASED = ("xinyu1205/recognize-anything-plus-model", "ram_plus_swin_large_14m.pth")  # the paper's was Swin-B
 RAM_SIZES = {"swin_l": 384, "swin_b": 384}
 KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel"}
 CLIP_PIXELS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -51,14 +53,14 @@ class OpenTagger:
 
     def __init__(self, model, tokenizer, pixels: Pixels, name: str, words: Sequence[tuple[str, float | None]],
                  threshold: float | None = None):
-        self.model, self.tokenizer, self.pixels = model, tokenizer, pixels
+        self.model, self.tokenizer, self.pixels, self.name = model, tokenizer, pixels, name
         self.kind = model.config.model_type
         self.words = tuple(word for word, _ in words)
         least = THRESHOLD[self.kind] if threshold is None else threshold
         self.least = torch.tensor([least if own is None else own for _, own in words])
         self.size = model.config.vision_config.image_size
         self._texts: Tensor | None = None
-        self.identity = {"name": name, "weights": fingerprint(model), "most": MOST,
+        self.identity = {"weights": fingerprint(model), "most": MOST,
                          "words": [[word, float(own)] for word, own in zip(self.words, self.least)]}
 
     @torch.inference_mode()
@@ -107,20 +109,38 @@ def said(scores: Tensor, words: Sequence[str], least: Tensor) -> list[tuple[Tag,
 
 
 def load_ram(weights: str, thresholds: Thresholds, device: str) -> RamPlus:
-    """The RAM++ of the package `ram`, which no registry carries."""
+    """The RAM++ of the package `ram`, which no registry carries. weights: a file; "": the released one."""
+    instead = "or use a CLIP or SigLIP tagger with --tags, or mini"
     if importlib.util.find_spec("ram") is None:
         raise ConfigError("RAM++ needs the package `ram`, which is not installed", got="no module named ram",
                           expected="the repository recognize-anything, installed from its source",
-                          do="install it, or use a CLIP or SigLIP tagger with --tags, or mini")
-    if not weights:
-        raise ConfigError("RAM++ needs its weights", got=RAM, expected=f"{RAM}:ram_plus_swin_large_14m.pth")
-    models = importlib.import_module("ram.models")
+                          do=f"install it, {instead}")
+    weights = weights or released()
+    if not Path(weights).expanduser().is_file():
+        raise CheckpointError("RAM++ cannot be read", got="no such file", where=weights, do="check the path")
+    try:
+        models = importlib.import_module("ram.models")
+    except ImportError as error:
+        raise ConfigError("the package `ram` cannot be imported beside these libraries", got=str(error)[:200],
+                          do=f"install the versions it asks for in an environment of its own, {instead}") from None
     vit = "swin_b" if "base" in weights or "swin_b" in weights else "swin_l"
     try:
-        model = models.ram_plus(pretrained=weights, image_size=RAM_SIZES[vit], vit=vit)
+        model = models.ram_plus(pretrained=str(Path(weights).expanduser()), image_size=RAM_SIZES[vit], vit=vit)
     except (OSError, RuntimeError, AssertionError, KeyError) as error:
         raise CheckpointError("RAM++ cannot be read", got=str(error)[:200], where=weights) from None
     return RamPlus(model.to(device).eval(), weights, RAM_SIZES[vit], thresholds.tag)
+
+
+def released() -> str:
+    """The file of the released weights, from transformers' cache or the hub."""
+    from transformers.utils import cached_file
+
+    try:
+        return cached_file(*RAM_RELEASED)
+    except OSError as error:
+        raise CheckpointError("RAM++ needs its weights", got=str(error).splitlines()[0][:200], where=RAM,
+                              expected=f"{RAM}:FILE, or {'/'.join(RAM_RELEASED)} in the cache of the hub",
+                              do=f"fetch {RAM_RELEASED[1]} and name it: {RAM}:FILE") from None
 
 
 class RamPlus:
@@ -128,15 +148,15 @@ class RamPlus:
     last layer."""
 
     def __init__(self, model, name: str, size: int, threshold: float | None = None):
-        self.model, self.size, self.pixels = model, size, Pixels(*IMAGENET)
+        self.model, self.size, self.pixels, self.name = model, size, Pixels(*IMAGENET), f"{RAM}:{name}"
         self.words = tuple(str(word) for word in model.tag_list)
         own = torch.as_tensor(model.class_threshold).float().cpu()
         if len(self.words) != len(own):
             raise CheckpointError("RAM++ has not one threshold for each tag", where=name,
                                   got=f"{len(own)} thresholds", expected=f"{len(self.words)}")
         self.least = own if threshold is None else torch.full_like(own, threshold)
-        self.identity = {"name": f"{RAM}:{name.rsplit('/')[-1]}", "weights": fingerprint(model),
-                         "tag": "per class" if threshold is None else threshold, "most": MOST}
+        self.identity = {"weights": fingerprint(model), "tag": "per class" if threshold is None else threshold,
+                         "most": MOST}
 
     @torch.inference_mode()
     def tags(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]:

@@ -54,11 +54,11 @@ class Settings:
 
 
 def run(records: Sequence[Record], out: str | Path, make: Callable[[], Scorer], settings: Settings | None = None, *,
-        workers: int = 1) -> dict:
+        workers: int = 1, gpus: float = 0.0) -> dict:
     """Score what is not scored yet, keep what fits, return the manifest.
 
-    records: an open reader. make: builds the model, once in every process (picklable). A picture is kept with its best
-    caption alone.
+    records: an open reader. make: builds the model, once in every process (picklable). gpus: what each of several
+    processes gets of one. A picture is kept with its best caption alone.
     """
     out, settings = Path(out), settings or Settings()
     if not len(records):
@@ -71,7 +71,7 @@ def run(records: Sequence[Record], out: str | Path, make: Callable[[], Scorer], 
     job = partial(_worker, records, out, settings, scorer if workers <= 1 else None, make)
     with tqdm(total=len(records), initial=len(records) - _size(records, settings, pieces), desc="relevance",
               unit="picture", disable=None) as bar:
-        for piece, _ in scale.each(job, pieces, workers):
+        for piece, _ in scale.each(job, pieces, workers, gpus):
             bar.update(_size(records, settings, [piece]))
     return _keep(records, out, settings, scorer.identity)
 

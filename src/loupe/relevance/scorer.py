@@ -20,12 +20,12 @@ class ClipScorer:
     """Of a folder or hub id, or the shipped "loupe/vision". Whole pictures, squashed to the model's square: a centre
     crop would not see what stands at the border. Longer texts than the model reads are cut."""
 
-    def __init__(self, name: str = "loupe/vision", device: str = "cpu"):
+    def __init__(self, name: str = "loupe/vision", device: str | None = None):
         from loupe.models.device import device_of
 
         device = device_of(device)
         place = str(shipped.folder(name)) if shipped.is_shipped(name) else name
-        self.kind = kind_of(place, KINDS, "model that scores pictures and words")
+        self.kind = kind_of(place, KINDS, "model that scores pictures and words", shipped="loupe/vision")
         self.model, self.tokenizer = model_of(place, KINDS[self.kind], device), tokenizer_of(place)
         self.pixels = pixels_of(preprocessing(place), SIGLIP_PIXELS if self.kind == "siglip" else CLIP_PIXELS)
         self.identity = {"name": name, "weights": fingerprint(self.model)}
