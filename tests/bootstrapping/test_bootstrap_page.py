@@ -62,7 +62,7 @@ def test_the_command_end_to_end(written, tmp_path, monkeypatch, capsys):
     assert 0 < numbers["judged"]["right"] < numbers["judged"]["boxes"]
     assert numbers["judged"]["scores"]["likelihood"]["area"] == pytest.approx(numbers["judged"]["least area"], abs=0.02)
     for heading in ("Precision against kept share", "Risk and coverage", "Where errors agree with themselves",
-                    "Kept pairs", "Rejected pairs", "Classes"):
+                    "Kept pairs", "Rejected pairs", "Kept, though wrong", "Pink, Table 5", "Classes"):
         assert heading in page
     from loupe.readers import reader
 
@@ -79,6 +79,34 @@ def test_mistakes_are_one_line(written, tmp_path, capsys):
     assert main(["bootstrap", "--model", "x", "--least-area", "big", *common]) == 2
     assert main(["bootstrap", "--model", "x", "--by", "luck", *common]) == 2
     assert "unknown score" in capsys.readouterr().err
+    for wrong, says in ((["--truth", "x"], "report"), (["--iou", "1.5"], "0 to 1"),
+                        (["--least-area", "nan"], "0 or more"), (["--least-area", "120%"], "half a per cent"),
+                        (["--reader", "objcts365"], "objects365"), (["--split", "test"], "objv2_test.json")):
+        assert main(["bootstrap", "--model", "x", *common, *wrong]) == 2
+        assert says in capsys.readouterr().err, wrong
+    for wrong, says in ((["--shown", "-1"], "0 or more"), (["--model", "mini"], "--model"), (["--flip"], "--flip")):
+        assert main(["bootstrap", "report", str(tmp_path), *wrong]) == 2
+        assert says in capsys.readouterr().err, wrong
+    assert not (tmp_path / "o").exists()
+
+
+def test_what_a_run_says_at_its_end(written, tmp_path, monkeypatch, capsys):
+    """The default filter is for large photos, an endpoint may be away: each is said with what to do."""
+    monkeypatch.setattr("loupe.predictors.load", lambda name, **options: Knowing(world.records(12, 4, world="mini")))
+    command = ["bootstrap", "--model", "any", "--root", str(written / "objects365"), "--limit", "4", "--out"]
+    assert main([*command, str(tmp_path / "small")]) == 0
+    said = capsys.readouterr().out
+    assert "kept 0 of 0" in said and "--least-area 0.5%" in said and "--retry" not in said
+
+    class Gone(Knowing):
+        def answer(self, samples):
+            raise ConnectionError
+            yield
+
+    monkeypatch.setattr("loupe.predictors.load", lambda name, **options: Gone(()))
+    assert main([*command, str(tmp_path / "gone"), "--least-area", "0.1%"]) == 0
+    said = capsys.readouterr().out
+    assert "the model failed at 4 pictures" in said and "--retry" in said
 
 
 def test_a_page_without_truth_or_pictures(tmp_path):

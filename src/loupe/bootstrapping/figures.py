@@ -100,7 +100,7 @@ def agreement(judged: Sequence[Judged], iou: float = 0.5) -> dict[str, dict[str,
     The rows "rival" and "alone" say whether another judged box of the class is in the picture.
     """
     same = Counter((pair.record, pair.name) for pair in {(p.record, p.object): p for p, *_ in judged}.values())
-    out: dict[str, Counter] = {}
+    out: dict[str, Counter] = {name: Counter() for name in ("all", "rival", "alone")}
     for pair, candidate, verdict in judged:
         rival = "rival" if same[pair.record, pair.name] > 1 else "alone"
         names = ["all", rival, f"said by {verdict.kind or 'nothing'}"]

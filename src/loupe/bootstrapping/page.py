@@ -37,6 +37,8 @@ from loupe.record import Record
 THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 0.9)
 LISTED = 60  # classes
 Known = Sequence[tuple[Verdict | None, ...]]
+Shown = tuple[Pair, Candidate, str, Verdict | None]  # a pair with its chosen description, why it is left out, the truth
+SPLITS = {"all": "all", "rival": "another of its class is judged in the picture", "alone": "the only one of its class"}
 
 
 def report(stored: Stored, rule: Rule, truth: Iterable[Record] | None = None, root: Path | None = None,
@@ -50,10 +52,15 @@ def report(stored: Stored, rule: Rule, truth: Iterable[Record] | None = None, ro
     numbers = selection(stored.pairs, rule)
     found = judgement(stored.pairs, known, rule) if known is not None else {}
     root = Path(root or stored.manifest.get("root", "."))
-    parts = [_overview(stored, numbers, found), _left_out(stored, numbers)]
+    parts = [_overview(stored, numbers, found), _table5(numbers), _left_out(stored, numbers)]
     if found:
         parts += _truth_sections(stored.pairs, known, rule, found)
-    parts += [_gallery(stored.pairs, known, rule, root, shown, keep) for keep in (True, False)]
+    rows = [(pair, candidate, reason, None if known is None else verdict_of(pair, candidate, known[k]))
+            for k, (pair, (candidate, reason)) in enumerate(zip(stored.pairs, judged(stored.pairs, rule)))]
+    kept, rejected = [r for r in rows if not r[2]], [r for r in rows if r[2]]
+    parts += [_gallery("Kept pairs", kept, root, shown), _gallery("Rejected pairs", rejected, root, shown)]
+    if found:
+        parts.append(_gallery("Kept, though wrong", [r for r in kept if r[3] and not r[3].right], root, shown))
     parts.append(_classes(numbers))
     plan = stored.manifest["plan"]
     model, source = plan["model"].get("name", "a model"), plan["source"]
@@ -95,20 +102,31 @@ def _further(rule: Rule) -> str:
 
 
 def _overview(stored: Stored, numbers: dict, found: dict) -> Html:
-    counts, five = stored.manifest["counts"], numbers["table 5"]
+    counts = stored.manifest["counts"]
     tiles = [("Pictures", counts["pictures"]["read"], f"{counts['pictures']['asked about']:,} asked about"),
              ("Boxes", counts["boxes"]["annotated"], f"{numbers['described']:,} described"),
-             ("Kept", numbers["kept"], f"{numbers['share']:.1%} of those described; the paper keeps 49.0%"),
-             ("Words a description", f"{five['mean words']:.1f}", f"the paper has {PAPER['mean words']}"),
-             ("Different words", five["different words"], f"{five['different expressions']:,} different descriptions")]
+             ("Kept", numbers["kept"], f"{numbers['share']:.1%} of those described")]
     if found:
         tiles.append(("Right", f"{found['right'] / found['boxes']:.1%}",
                       f"of {found['boxes']:,} judged boxes, before any filter"))
         if found["rule"]["precision"] is not None:
             tiles.append(("Right of those kept", f"{found['rule']['precision']:.1%}",
                           f"{found['rule']['kept']:.1%} are kept"))
-    lengths = table([(int(length), count) for length, count in five["lengths"].items()], ("words", "kept descriptions"))
-    return section("What is there", facts(tiles), lengths)
+    return section("What is there", facts(tiles))
+
+
+def _table5(numbers: dict) -> Html:
+    """The paper's Table 5, which counts what is kept, with ours beside it."""
+    five = numbers["table 5"]
+    rows = [("pictures with a kept description", f"{PAPER['pictures']:,}", f"{five['pictures']:,}"),
+            ("descriptions", f"{PAPER['expressions']:,}", f"{five['expressions']:,}"),
+            ("share of those described", f"{PAPER['expressions'] / PAPER['described']:.1%}", f"{numbers['share']:.1%}"),
+            ("words a description", f"{PAPER['mean words']:.1f}", f"{five['mean words']:.1f}"),
+            ("different descriptions", "-", f"{five['different expressions']:,}"),
+            ("different words", "-", f"{five['different words']:,}")]
+    rows += [(f"descriptions of {length} word{'s' * (length != '1')}", "-", f"{count:,}")
+             for length, count in five["lengths"].items()]
+    return section("What is kept", table(rows, ("", "Pink, Table 5", "here")))
 
 
 def _left_out(stored: Stored, numbers: dict) -> Html:
@@ -119,7 +137,7 @@ def _left_out(stored: Stored, numbers: dict) -> Html:
     unread = counts["boxes"]["answers without a box"]
     rows += [("answers without a box", reason, count) for reason, count in unread.items()]
     said = table(rows, ("of", "reason", "number")) if rows else paragraph("Nothing was left out.")
-    return section("What is not", said)
+    return section("What is left out", said)
 
 
 def _truth_sections(pairs: Sequence[Pair], known: Known, rule: Rule, found: dict) -> list[Html]:
@@ -132,7 +150,7 @@ def _truth_sections(pairs: Sequence[Pair], known: Known, rule: Rule, found: dict
     areas = table([(r.score, SCORES[r.score], r.area, curve.at(r.risk, 0.6), curve.left(r.risk, 0.6), r.known)
                    for r in sorted(ranks, key=lambda r: r.area)],
                   ("score", "is", "area", "wrong at 60 %", "wrong ones left at 60 %", "known of"))
-    splits = table([(name, *cells.values()) for name, cells in found["agreement"].items()],
+    splits = table([(SPLITS.get(name, name), *cells.values()) for name, cells in found["agreement"].items()],
                    ("boxes", "found, right", "found, wrong", "lost, right", "lost, wrong"))
     out = [section("Precision against kept share", curves, filters,
                    note="Each curve orders all judged boxes by one score; the table is the plain filter of the paper."),
@@ -140,7 +158,8 @@ def _truth_sections(pairs: Sequence[Pair], known: Known, rule: Rule, found: dict
                    note=f"Area under the risk-coverage curve, lower is better; the best order of these boxes has "
                         f"{found['least area']:.3f}. Half of the wrong ones or fewer left at 60 % is the aim."),
            section("Where errors agree with themselves", splits,
-                   note="Wrong descriptions that lead back to their box are what the plain filter cannot see.")]
+                   note="Found: the description leads back to its box. Wrong ones that do are what the plain filter "
+                        "cannot see.")]
     if "best of several" in found:
         rows = [(by, f"{f['right'] / found['boxes']:.1%}", f["area"], f["risk"]["0.6"])
                 for by, f in found["best of several"].items()]
@@ -149,22 +168,18 @@ def _truth_sections(pairs: Sequence[Pair], known: Known, rule: Rule, found: dict
     return out
 
 
-def _gallery(pairs: Sequence[Pair], known: Known | None, rule: Rule, root: Path, shown: int, keep: bool) -> Html:
+def _gallery(name: str, rows: Sequence[Shown], root: Path, shown: int) -> Html:
     """Cards of pairs drawn by a hash of their ids, so that the same run shows the same ones."""
-    rows = [(pair, candidate, reason, known[k] if known is not None else None)
-            for k, (pair, (candidate, reason)) in enumerate(zip(pairs, judged(pairs, rule))) if (not reason) == keep]
     rows = [each for each in rows if each[0].picture is not None]
     rows.sort(key=lambda each: zlib.crc32(f"{each[0].record}/{each[0].object}".encode()))
-    name = "Kept pairs" if keep else "Rejected pairs"
     made = [made for made in (_card(*each, root) for each in rows[:shown]) if made is not None]
     if not made:
-        return section(name, paragraph("None with a picture to show."))
-    note = f"{len(made)} of {len(rows):,}. Green: the annotated box; orange: where the description was found."
+        return section(name, paragraph("None with a picture to show." if rows else "None."))
+    note = f"{len(made)} of {len(rows):,}. Green: the annotated box; orange: where the description was found, its IoU."
     return section(name, legend("true", "predicted"), cards(made), note=note)
 
 
-def _card(pair: Pair, candidate: Candidate, reason: str, said: Sequence[Verdict | None] | None,
-          root: Path) -> Html | None:
+def _card(pair: Pair, candidate: Candidate, reason: str, verdict: Verdict | None, root: Path) -> Html | None:
     spots = [Spot(pair.box, "true", pair.name, "t")]
     if candidate.found is not None:
         spots.append(Spot(candidate.found, "predicted", f"{candidate.iou:.2f}", "p"))
@@ -177,12 +192,10 @@ def _card(pair: Pair, candidate: Candidate, reason: str, said: Sequence[Verdict 
               if name != "iou" and (value := score(pair, candidate, name)) is not None]
     if reason:
         lines.append(row("left out", reason))
-    verdict = verdict_of(pair, candidate, said) if said else None
     if verdict is not None:
         lines.append(row("truth", verdict.said))
     if len(pair.candidates) > 1:
-        others = "; ".join(c.text for c in pair.candidates if c is not candidate)
-        lines.append(row("also said", others))
+        lines.append(row("also said", "; ".join(c.text for c in pair.candidates if c is not candidate)))
     return card(shown, *lines)
 
 

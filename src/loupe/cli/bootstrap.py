@@ -72,11 +72,20 @@ def run(args: argparse.Namespace) -> None:
     if args.report:
         if args.report[0] != "report" or len(args.report) != 2:
             raise ConfigError("not understood", got=" ".join(args.report), expected="report OUT, or options alone")
+        _unused(args, ("model", "out", "second", "limit", "candidates", "wordings", "crops", "flip", "contrast",
+                       "retry"), "loupe bootstrap report looks at what a run has measured")
         return _report(args, Path(args.report[1]), rule)
     for name in ("model", "root", "out"):
         if getattr(args, name) is None:
             raise ConfigError(f"--{name} is not given", expected="--model M --root DIR --out DIR")
+    _unused(args, ("truth", "records"), "give it to `loupe bootstrap report` when the run is done")
     _run(args, rule)
+
+
+def _unused(args: argparse.Namespace, names: tuple[str, ...], do: str) -> None:
+    given = [f"--{name}" for name in names if getattr(args, name)]
+    if given:
+        raise ConfigError("an option that would do nothing", got=", ".join(given), do=do)
 
 
 def settings_of(args: argparse.Namespace):
@@ -125,14 +134,27 @@ def _run(args: argparse.Namespace, rule) -> None:
     made = make()
     stored = bootstrapping.run(made.predictor, made.reader, args.out, settings, rule, second=made.second,
                                workers=workers, make=make, retry=args.retry)
-    counts, chosen = stored.manifest["counts"], stored.manifest["selection"]
-    for what, reasons in (("pictures", counts["pictures"]["left out"]), ("boxes", counts["boxes"]["left out"]),
-                          ("described boxes", chosen["left out"])):
-        for reason, number in reasons.items():
-            print(f"{number:>10,}  {what}: {reason}")
-    five = chosen["table 5"]
-    print(f"kept {chosen['kept']:,} of {chosen['described']:,} described boxes ({chosen['share']:.1%}), "
-          f"{five['mean words']:.1f} words each, in {args.out / 'records'}; next: loupe bootstrap report {args.out}")
+    print("\n".join(said_of(stored.manifest, args.out)))
+
+
+def said_of(manifest: dict, out: Path) -> list[str]:
+    """What a run says when it is done."""
+    from loupe.bootstrapping.filters import SMALL
+    from loupe.bootstrapping.run import FAILED, UNASKED
+
+    counts, chosen = manifest["counts"], manifest["selection"]
+    left = counts["pictures"]["left out"]
+    lines = [f"{number:>10,}  {what}: {reason}" for what, reasons in (
+        ("pictures", left), ("boxes", counts["boxes"]["left out"]), ("described boxes", chosen["left out"]))
+        for reason, number in reasons.items()]
+    if failed := sum(number for reason, number in left.items() if reason.startswith((FAILED, UNASKED))):
+        lines.append(f"the model failed at {failed:,} pictures: when it answers again, the same command with --retry")
+    if not chosen["described"] and counts["boxes"]["left out"].get(SMALL):
+        lines.append("no box is large enough: --least-area 0.5% is a share of the picture")
+    lines.append(f"kept {chosen['kept']:,} of {chosen['described']:,} described boxes ({chosen['share']:.1%}), "
+                 f"{chosen['table 5']['mean words']:.1f} words each, in {out / 'records'}; "
+                 f"next: loupe bootstrap report {out}")
+    return lines
 
 
 def _report(args: argparse.Namespace, out: Path, rule) -> None:
@@ -141,6 +163,8 @@ def _report(args: argparse.Namespace, out: Path, rule) -> None:
     from loupe.bootstrapping.page import report
     from loupe.evals.page import write_page
 
+    if args.shown < 0:
+        raise ConfigError("no number of cards", got=args.shown, expected="0 or more", where="--shown")
     stored = read(out)
     truth = None
     if args.truth is not None:
