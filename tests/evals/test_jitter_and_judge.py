@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loupe.cli.jitter import amounts_of
+from loupe.cli.jitter import amounts_of, together
 from loupe.errors import ConfigError
 from loupe.evals.jitter import curves, lines
 from loupe.evals.metrics.figures import Figure, Scores
@@ -25,6 +25,13 @@ def test_curves_by_hand():
     assert [(s.amount, s.mean) for s in spots] == [(0.0, 0.8), (0.1, pytest.approx(0.6)), (0.3, 0.4)]
     assert spots[1].spread == pytest.approx(0.2 / 2**0.5) and spots[2].spread == 0
     assert lines(found)[2] == ("a: accuracy", "0.1", "60.0", "14.1", "2", "75.0%", "10")
+
+
+def test_boxes_and_points_stand_in_one_chart():
+    found = curves([result("a", 0.8), result("a~0.1-0", 0.6), result("a-points", 0.5), result("a-points~0.1-0", 0.4)],
+                   ("accuracy", "AP"))
+    assert together(found) == {"accuracy": {"a": [(0, 0.8), (0.1, 0.6)], "a-points": [(0, 0.5), (0.1, 0.4)]},
+                               "AP": {"a": [(0, 0.4), (0.1, 0.3)], "a-points": [(0, 0.25), (0.1, 0.2)]}}
 
 
 def test_amounts():

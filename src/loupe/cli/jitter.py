@@ -48,14 +48,21 @@ def jitter(args: argparse.Namespace, named: Sequence[str], roots, out: Path, pre
     print(f"curves in {page}, every figure in {out / 'jitter.json'}, answers in {out / 'jitter'}")
 
 
+def together(found: dict) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Figure -> benchmark -> (amount, mean): boxes and points of one figure stand in one chart."""
+    out: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for name, spots in found.items():
+        benchmark, _, figure = name.partition(": ")
+        out.setdefault(figure, {})[benchmark] = [(s.amount, s.mean) for s in spots]
+    return out
+
+
 def _page(found: dict, name: str, out: Path) -> Path:
     from loupe.evals import page
     from loupe.evals.jitter import lines
 
-    names, head, *rows = list(found), *lines(found)
-    series = {n: [(s.amount, s.mean) for s in found[n]] for n in names}
-    charts = [page.chart({n.removeprefix("mini-"): series[n] for n in names[k:k + 2]}, "noise, share of the box",
-                         "score") for k in range(0, len(names), 2)]
+    head, *rows = lines(found)
+    charts = [page.chart(series, "noise, share of the box", figure) for figure, series in together(found).items()]
     note = ("Each edge moves by U(-s, s) times the box's width or height, clipped to the picture; a point by as much "
             "of the box it stands for. Mean over seeds; the same draws serve every s.")
     return page.write_page(page.page(f"{name}: a sloppy hand", page.section("Curves", *charts, note=note),
