@@ -112,6 +112,24 @@ def m3it(root: Path) -> Path:
     return root
 
 
+def mmc4(root: Path) -> Path:
+    def image(name, at, score):
+        return {"image_name": name, "raw_url": f"http://p.example/{name}", "matched_text_index": at,
+                "matched_sim": score, "face_detections": None}
+
+    texts = ["Tea is grown on hills.", "A  cup of\ntea.", "Ein Café."]
+    root.mkdir(parents=True, exist_ok=True)
+    documents = (
+        {"url": "http://p.example/a", "text_list": texts, "similarity_matrix": [[0.1, 0.3, 0.1], [0.1, 0.1, 0.2]],
+         "image_info": [image("b9040a0dbb22.jpg", 1, 0.31), image("0c1d.png", 2, 0.19)]},
+        {"url": "http://p.example/b", "text_list": texts[:1], "image_info": [image("b9040a0dbb22.jpg", 0, 0.27)]})
+    (root / "docs_no_face_shard_0_v2.jsonl").write_text(
+        "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in documents), encoding="utf-8")
+    for name in ("b9040a0dbb22.jpg", "0c1d.png"):
+        picture(root / "images" / name)
+    return root
+
+
 def pixels(width: int = 40, height: int = 30, colour: str = "teal") -> bytes:
     from PIL import Image
 
@@ -151,4 +169,5 @@ ROOTS = {
     "chartqa": (chartqa, "train", ["train/train_human.json"]),
     "ai-challenger": (ai_challenger, "train", ["caption_train_annotations_20170902.json"]),
     "scienceqa": (scienceqa, "train", ["problems.json"]),
-    "ai2d": (ai2d, "", ["questions/0.png.json", "questions/12.png.json"]), "m3it": (m3it, "train", ["train.jsonl"])}
+    "ai2d": (ai2d, "", ["questions/0.png.json", "questions/12.png.json"]), "m3it": (m3it, "train", ["train.jsonl"]),
+    "mmc4": (mmc4, "", ["docs_no_face_shard_0_v2.jsonl"])}

@@ -124,6 +124,7 @@ def stage_rows(recipe) -> list[list[str]]:
             row("batch (pairs)", lambda s: s.batch), row("pairs per image", lambda s: s.mixture.pairs_per_image),
             row("learning rate", lambda s: f"{s.optim.lr:g}"),
             row("weight decay", lambda s: f"{s.optim.weight_decay:g}"),
+            row("betas", lambda s: "{:g}, {:g}".format(*s.optim.betas)),
             row("warm-up", lambda s: warmup(s.optim.warmup)), row("schedule", lambda s: s.optim.schedule),
             row("clip", lambda s: s.optim.clip), row("precision", lambda s: s.precision),
             row("curriculum", lambda s: curriculum(s.mixture.curriculum)),

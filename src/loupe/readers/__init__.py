@@ -36,6 +36,7 @@ READERS = {
     "scienceqa": "loupe.readers.science:ScienceQa",
     "ai2d": "loupe.readers.science:Ai2d",
     "m3it": "loupe.readers.m3it:M3it",
+    "mmc4": "loupe.readers.mmc4:Mmc4",
     "records": "loupe.readers.records:Records",
     "pictures": "loupe.readers.folder:Folder",
 }

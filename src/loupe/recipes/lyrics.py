@@ -62,6 +62,7 @@ MULTITASK = Stage(  # §3.3; §4: first "a wide range of publicly available" dat
     name="multitask",
     mixture=Mixture((  # Table 1
         Source("coco", "coco-captions", "coco", "train2017", SAY), *_pairs("cc3m"),
+        Source("mmc4", "mmc4", "mmc4", "train", SAY, options={"least": LEAST}),
         Source("ai-challenger", "ai-challenger", "ai_challenger", "train", SAY),
         *REFERS, Source("grit", "webdataset", "grit", "train", (("grounding", 1.0), ("description", 1.0)),
                         task_options={"grounding": {"phrases": "refers"}}),
@@ -106,12 +107,13 @@ LYRICS = Recipe(
     stages=(ALIGN, MULTITASK, DIALOGUE),
     notes=(
         "the refiner's features are read from --refined, as `loupe refine` writes them (docs/lyrics.md)",
-        "trained in stage two: 275.6 M and the new tokens' rows; the paper says 278 M. LoRA's rank is ours, as the "
-        "paper gives none",
+        "trained in stage two with cross-attention in every block: 275.6 M and the new tokens' rows, in every second: "
+        "249.5 M; the paper says 278 M. LoRA's rank is ours, as the paper gives none",
+        "the paper prints \"beta_1 = 0.9, beta_1 = 0.98\": the second is read as beta_2",
         "the paper starts from BLIP-2's first stage: start.mqformer=blip2_pretrain_vitL.pth",
         "the paper does not say how the 300,000 steps divide between its two parts",
-        "differs from paper: MMC4, Orca and Alpaca are left out, because they are text alone or have several pictures; "
-        "MultiInstruct has no reader and is read as records",
+        "differs from paper: Orca and Alpaca are left out, because they are text alone; of MMC4's documents each "
+        "picture comes with the sentence it is matched to; MultiInstruct has no reader and is read as records",
         "the paper filters pairs of the web by relevance and gives no number: `loupe relevance` writes what it keeps; "
         "pairs that state a similarity below 0.25 are left out and counted in the manifest",
         "differs from paper: crops and flips are four seeded views of each picture, because features are kept per view",
