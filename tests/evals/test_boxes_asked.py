@@ -7,7 +7,8 @@ import pytest
 from PIL import Image as Pillow
 
 from loupe.cli import main
-from loupe.errors import FileError
+from loupe.cli.found_boxes import found_boxes
+from loupe.errors import ConfigError, FileError
 from loupe.evals import BENCHMARKS, evaluate, open_questions, rescore
 from loupe.evals.boxes_asked import read_boxes
 from loupe.evals.jitter import jittered, noisy
@@ -141,6 +142,30 @@ def test_a_sloppy_hand(root):
     for seed in range(20):
         b = jittered(whole, 0.3, seed).turns[-1].parts[1].regions[0]
         assert 0 <= b.x1 < b.x2 <= 200 and 0 <= b.y1 < b.y2 <= 100
+
+
+def test_questions_without_a_region_cannot_be_moved(root):
+    counting = open_questions("coco-counting-val2017", root, "any")
+    assert len(counting.moved(0.0, 0)) == len(counting)
+    with pytest.raises(ConfigError, match="no region"):
+        counting.moved(0.1, 0)
+    asked = ["evaluate", "majority", "--root", str(root), "--jitter", "0.1"]
+    assert main([*asked, "coco-counting-val2017"]) == 2
+    assert main([*asked, "coco-classes-val2017", "--jitter-seeds", "0"]) == 2
+
+
+def test_boxes_the_refiner_found_belong_to_their_data(root, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("loupe.predictors.found_boxes.find", lambda what, roots, folder, path: (
+        made.append((folder, path)), path.parent.mkdir(exist_ok=True), path.write_text("[]"), path)[-1])
+    what, out = BENCHMARKS["coco-classes-found-val2017"], tmp_path / "out"
+    first = found_boxes("refiner", what, root, out)
+    assert found_boxes("refiner", what, root, out) == first and len(made) == 1
+    annotations = next((root / "coco").rglob("instances_val2017.json"))
+    annotations.write_text(annotations.read_text().replace('"cat"', '"lion"'))
+    assert found_boxes("refiner", what, root, out) != first and len(made) == 2
+    assert found_boxes("refiner:weights", what, root, out) not in {path for _, path in made[:2]}
+    assert found_boxes("dino.json", what, root, out).name == "dino.json" and found_boxes(None, what, root, out) is None
 
 
 def test_moved_points_stay_near_and_inside(root):

@@ -48,7 +48,7 @@ def answers():
 
 def test_verdicts_are_paid_once(tmp_path):
     pytest.importorskip("httpx", reason="endpoints need httpx")
-    from loupe.endpoint import Settings
+    from loupe.endpoint import EndpointError, Settings
     from loupe.evals.judge import judge
     from tests.endpoint.stub_server import served
 
@@ -70,3 +70,5 @@ def test_verdicts_are_paid_once(tmp_path):
         assert len(stub.requests) == seen and again.grades == first.grades
         assert again.about["judge"] == "m" and again.about["replies paid"] == first.about["replies paid"] == 5
     assert "picture" not in str(stub.requests[0]["messages"][1]) and "image_url" not in str(stub.requests)
+    with served(lambda n, r: "no idea") as mute, pytest.raises(EndpointError, match="no verdict.*2 x no grade"):
+        judge(answers()[:2], Settings(mute.url, "n", pause=0.01), tmp_path / "w.sqlite")

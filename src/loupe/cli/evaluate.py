@@ -101,7 +101,9 @@ def run(args: argparse.Namespace) -> None:
     shelf, results, started = Shelf(), [], time.monotonic()
     for questions in opened:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
-        print(f"{questions.benchmark.name}: {len(questions)} questions, {known}")
+        pictures = len({s.extra["picture"] for s in questions.samples}) if questions.benchmark.boxes else 0
+        on = f" about {pictures:,} pictures" if pictures else ""
+        print(f"{questions.benchmark.name}: {len(questions)} questions{on}, {known}")
         results += _measure(predictor, questions, roots, out, args, shelf, scoring)
     title = f"{results[0].model}: {', '.join(given)}"
     _report(results, results[0].model, roots, out, time.monotonic() - started, title)

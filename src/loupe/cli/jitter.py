@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from loupe.cli.found_boxes import found_boxes
 from loupe.errors import ConfigError
 
 
@@ -30,7 +31,10 @@ def jitter(args: argparse.Namespace, named: Sequence[str], roots, out: Path, pre
     from loupe.evals.table import aligned
 
     amounts, shelf, results = amounts_of(args.jitter), Shelf(), []
-    opened = [open_questions(benchmark(name), roots, "any", shelf=shelf, most=args.limit) for name in named]
+    if args.jitter_seeds < 1:
+        raise ConfigError("nothing is drawn", got=args.jitter_seeds, expected="1 or more", where="--jitter-seeds")
+    opened = [open_questions(what, roots, "any", shelf=shelf, most=args.limit,
+                             boxes=found_boxes(args.boxes, what, roots, out)) for what in map(benchmark, named)]
     for questions in opened:  # regions that cannot be moved, before a model is asked
         questions.moved(amounts[-1], 0)
     for questions in opened:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loupe.data.draw import place
-from loupe.errors import FileError, LoupeError, unknown_name
+from loupe.errors import ConfigError, FileError, LoupeError, unknown_name
 from loupe.evals.asking import ask, order
 from loupe.evals.boxes_asked import read_boxes
 from loupe.evals.chatspot import CHATSPOT
@@ -21,7 +21,7 @@ from loupe.evals.shots import shown
 from loupe.evals.spec import Benchmark
 from loupe.plain import Roots
 from loupe.readers import reader
-from loupe.sample import Sample
+from loupe.sample import Regions, Sample
 
 FIRST = 50  # questions of a drawn benchmark that are always made
 
@@ -104,7 +104,12 @@ class Questions:
         return len(self.samples)
 
     def moved(self, amount: float, seed: int) -> Questions:
-        """The same questions by a sloppy hand: what opening `noisy` of the benchmark gives."""
+        """The same questions by a sloppy hand: what opening `noisy` of the benchmark gives. ConfigError where no
+        question names a region."""
+        if amount and not any(isinstance(part, Regions) for s in self.samples for part in s.turns[-1].parts):
+            raise ConfigError("these questions name no region that could be moved", got=self.benchmark.name,
+                              expected="questions about boxes or points", where="--jitter",
+                              do="choose such a benchmark: chatspot-mini-jitter, chatspot-jitter")
         samples = tuple(jittered(s, amount, seed) for s in self.samples)
         return replace(self, benchmark=noisy(self.benchmark, amount, seed), samples=samples)
 

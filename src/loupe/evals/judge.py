@@ -55,7 +55,7 @@ class Verdicts:
 def judge(predictions: Sequence[Prediction], settings: Settings, cache: str | Path | None = None,
           ledger: str | Path | None = None, budget: Budget | None = None) -> Verdicts:
     """One verdict each; an empty answer is 0 and costs nothing. A reply without a grade is asked for once more.
-    EndpointError where the endpoint is not there: what was judged is in the cache."""
+    EndpointError where the endpoint is not there or gives no verdict at all: what was judged is in the cache."""
     kept, book = Cache(cache), Ledger(ledger, budget)
     grades, missing = {p.id: 0.0 for p in predictions if not p.answer.text}, Counter()
     left = [p for p in predictions if p.answer.text]
@@ -63,6 +63,10 @@ def judge(predictions: Sequence[Prediction], settings: Settings, cache: str | Pa
         asyncio.run(_all(left, Client(settings, kept, book), grades, missing))
     finally:
         kept.close()
+    if missing and not any(p.id in grades for p in left):
+        raise EndpointError("the judge gave no verdict", got=", ".join(f"{n} x {why}" for why, n in missing.items()),
+                            where=settings.url, do="check --judge and --judge-model; the answers are kept, so "
+                            "`loupe score` with the same options is enough")
     return Verdicts(grades, dict(missing), {"judge": settings.model, **book.summary()})
 
 
