@@ -46,7 +46,7 @@ def test_reconstruct(carried, pictures, tmp_path, capsys, looks):
 
 def test_segment(carried, pictures, tmp_path, capsys, looks):
     argv = ["segment", "mini", pictures[0], "the large red circle", "the large red circle!", "--grid", "8", "--out",
-            str(tmp_path), "--device", "cpu", "--coarse", "4"]
+            str(tmp_path), "--device", "cpu", "--coarse", "4", "--anyway"]
     assert cli.main(argv) == 0
     said = capsys.readouterr().out
     assert said.count("of 64 places asked") == 2 and len(looks) == 1
@@ -56,6 +56,22 @@ def test_segment(carried, pictures, tmp_path, capsys, looks):
         assert mask.size == (96, 96) and set(np.unique(np.asarray(mask))) <= {0, 255}
     assert cli.main(argv) == 0 and len(looks) == 1 and capsys.readouterr().out == said
     assert cli.main([*argv, "--inside"]) == 0
+
+
+def test_what_is_not_there_has_no_mask(carried, pictures, tmp_path, capsys, monkeypatch):
+    from loupe.models.look import Look
+
+    asked = []
+    monkeypatch.setattr(Look, "there", lambda self, phrase: asked.append(phrase) or phrase != "the ring")
+    argv = ["segment", "mini", pictures[0], "the ring", "the cup", "--grid", "4", "--out", str(tmp_path)]
+    for _ in range(2):  # the second time from the files
+        assert cli.main(argv) == 0
+        ring, cup = capsys.readouterr().out.splitlines()
+        assert "the ring: the model says it is not there" in ring and "16 of 16 places asked" in cup
+    assert asked == ["the ring", "the cup"]
+    with Pillow.open(next(tmp_path.glob("*the-ring.mask.png"))) as mask:
+        assert mask.size == (96, 96) and not np.asarray(mask).any()
+    assert cli.main([*argv, "--anyway"]) == 0 and capsys.readouterr().out.count("16 of 16 places asked") == 2
 
 
 def test_bad_input(carried, pictures, tmp_path, capsys):

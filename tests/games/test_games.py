@@ -138,6 +138,10 @@ def test_episodes_are_kept_and_only_missing_ones_are_played(tmp_path):
     assert played(chance(LIGHTS), LIGHTS, tmp_path, settings, arcade=opened) == first and len(rooms) == 1
     (tmp_path / "2.json").write_text("{")
     assert played(chance(LIGHTS), LIGHTS, tmp_path, settings, arcade=opened) == first and len(rooms) == 2
+    two = Settings((1, 2, 3), animated=2)  # a picture of 2 is wanted, too
+    assert played(chance(LIGHTS), LIGHTS, tmp_path / "new", settings, arcade=opened) == first and len(rooms) == 3
+    assert played(chance(LIGHTS), LIGHTS, tmp_path / "new", two, arcade=opened) == first and len(rooms) == 4
+    assert (tmp_path / "new/2.webp").is_file()
     other = played(expert(), LIGHTS, tmp_path, settings, arcade=opened)  # another player: all are played again
     assert list(other.rewards) == [LENGTH] * 3
     with Pillow.open(tmp_path / "1.webp") as picture:

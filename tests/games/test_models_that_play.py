@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from loupe.cli import main
+from loupe.cli.play import labels
 from loupe.errors import ConfigError, FileError
 from loupe.games import GAMES
 from loupe.games.arcade import Arcade, Sight
-from loupe.games.players import Asked
+from loupe.games.players import Asked, still
 from loupe.games.rollout import rollout
 from loupe.games.trained import Trained, algorithm_of, expert
 from tests.games.playground import LENGTH, Lights, facing
@@ -142,6 +143,16 @@ def test_the_command_plays_records_and_goes_on(lights, tmp_path, capsys):
     record = ["play", "scripted", "space-invaders", "--record", str(tmp_path / "games"), "--episodes", "2"]
     assert main(record) == main(record) == 0
     assert len(list((tmp_path / "games").rglob("*.jsonl"))) == 2
+
+
+def test_players_are_told_apart(lights, tmp_path, capsys, monkeypatch):
+    assert labels(["runs/a/pae", "runs/b/pae", "mini"]) == ["runs/a/pae", "runs/b/pae", "mini"]
+    assert labels(["runs/a/one", "runs/b/two#x", "expert.zip"]) == ["one", "two#x", "expert.zip"]
+    monkeypatch.setattr("loupe.cli.play.player", lambda name, game, device: still(game))
+    words = ["a/pae", "space-invaders", "--beside", "b/pae", "--episodes", "1", "--out", str(tmp_path)]
+    assert main(["play", *words]) == 0
+    assert "above b/pae" in capsys.readouterr().out
+    assert {p.parent.name for p in tmp_path.rglob("1000.json")} == {"a-pae", "b-pae"}
 
 
 def test_games_that_go_on_say_so_where_no_bar_is_drawn(lights, tmp_path, capsys, monkeypatch):

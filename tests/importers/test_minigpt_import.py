@@ -204,6 +204,8 @@ def test_what_is_refused(released, tmp_path):
     says("does not exist", tmp_path / "nowhere.pth")
     (tmp_path / "torn.pth").write_bytes((folder / "checkpoint.pth").read_bytes()[:2000])
     says("cannot read", tmp_path / "torn.pth")
+    (tmp_path / "words.pth").write_text("hello")
+    says("no file of weights: got a file that begins with b'hello'", tmp_path / "words.pth")
     assert not importer("minigpt-v2").__doc__.startswith(" ")
 
 

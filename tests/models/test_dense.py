@@ -17,7 +17,7 @@ from loupe.models.rail import STOP, Grammar, Held, Words
 from loupe.models.reading import pieces, read
 from loupe.models.viewing import Plan, ask
 from loupe.regions import Box, Colour, Point
-from loupe.sample import Found, Sample, user
+from loupe.sample import Answer, Found, Sample, user
 from loupe.tasks import question
 
 LISTED = ["where is the red cup?", "where is the blue box?", "where is the plate?", "how many?"] * 2
@@ -303,7 +303,6 @@ def test_bad_input():
     assert TEXTS
 
 
-
 def test_a_mask_of_the_thing_in_a_box():
     """The answers to the box's own question, asked one by one; a box that was found first gives the same mask."""
     model = tiny(marks="xy", seed=2)
@@ -322,3 +321,25 @@ def test_a_mask_of_the_thing_in_a_box():
     assert look.segment("the red cup", 6, within=True, boxed=True) == found.mask
     with pytest.raises(ConfigError, match="within"):
         look.segment("the red cup", 6, boxed=True)
+
+
+def test_what_is_not_there_is_not_looked_for():
+    look = Look.at(tiny(marks="xy", seed=2), [picture(2, 60, 60)])
+    whole, heard = look.likely("the red cup", 4), []
+
+    def said(questions):
+        heard.extend(questions)
+        return [Answer(("No, it is not.",), score=sure, raw="No, it is not.")]
+
+    look.answers, sure = said, 0.5
+    assert look.there("the red cup")  # it says no, but is not sure
+    heard.clear()
+    sure = None  # told in words alone
+    found = look.likely("the red cup", 4, check=True)
+    assert found.absent and found.asked == 0 and not found.mask.area and found.mask.height == 60
+    assert heard[0].task == "presence" and "the red cup" in heard[0].turns[0].parts[0]
+    look.there = lambda phrase: True
+    again = look.likely("the red cup", 4, check=True)
+    assert (again.probability == whole.probability).all() and not again.absent
+    with pytest.raises(ConfigError, match="nothing to look for"):
+        look.likely(" ", 4, within=Box(0, 0, 9, 9), boxed=True, check=True)

@@ -165,7 +165,7 @@ def test_the_command(carried, photos, tmp_path, capsys, monkeypatch):
             str(tmp_path / "out")]
     assert cli.main(argv) == 0
     said = capsys.readouterr().out
-    assert "3 pictures, 8 x 8" in said and "flat" in said and "2 to 4 cycles" in said and "nearest" in said
+    assert "3 pictures, 8 x 8" in said and said.count("\nflat") == 2 and "2 to 4" in said and "nearest" in said
     about = json.loads((tmp_path / "out/probe.json").read_text())
     assert about["rows"][0]["name"] == "mini" and about["rows"][0]["unread"] == 0
     page = (tmp_path / "out/report.html").read_text()

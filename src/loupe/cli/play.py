@@ -93,6 +93,12 @@ def player(name: str, game, device: str | None = None):
     return Asked(predictor, game, identity(predictor))
 
 
+def labels(names) -> list[str]:
+    """What players are called: the last part of a path, where that tells them apart."""
+    last = [Path(name).name for name in names]
+    return [short if last.count(short) == 1 else name for name, short in zip(names, last)]
+
+
 def seeds(args, first: int) -> tuple[int, ...]:
     first = first if args.seed is None else args.seed
     return tuple(range(first, first + args.episodes))
@@ -143,8 +149,9 @@ def compare(args, game) -> None:
     first, last = seeds(args, UNSEEN)[0], seeds(args, UNSEEN)[-1]
     print(f"{game.name}, seeds {first} to {last}" if last > first else f"{game.name}, seed {first}", flush=True)
     results = []
-    for name, each in players.items():
-        folder = args.out / game.name / "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).name)
+    for label, each in zip(labels(players), players.values()):
+        folder = args.out / game.name / "".join(c if c.isalnum() or c in "-_." else "-" for c in label)
+        each.name = label
         chosen = Settings(seeds(args, UNSEEN), args.steps, together(args, each), args.animate, args.format)
         with Progress(each.name, args.episodes) as progress:
             results.append(played(each, game, folder, chosen, over=progress.over, tick=progress.tick))

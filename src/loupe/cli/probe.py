@@ -129,20 +129,22 @@ def asked(model, name: str, images, n: int, args) -> tuple[list, int]:
 
 
 def text_table(rows, pictures: int, n: int) -> str:
-    """Error in its three readings, then what is held of each band of frequencies, in per cent."""
+    """Two tables in per cent: the error in its three readings; what is held of each band of frequencies."""
     from loupe.evals.table import aligned
 
-    head = [f"{pictures} pictures, {n} x {n}, in %", *(f"error, {f.name}" for f in rows[0].errors),
-            *(f"{f.name} cycles" for f in rows[0].captured), "no colour"]
-    lines = [head]
-    for m in rows:
-        cells = (f"{round(100 * f.value, 1) + 0.0:.1f}" for f in (*m.errors, *m.captured))  # no minus zero
-        lines.append([m.name, *cells, str(m.unread)])
-    return aligned(lines)
+    def cells(figures) -> list[str]:
+        return [f"{round(100 * f.value, 1) + 0.0:.1f}" for f in figures]  # no minus zero
+
+    known = f"{pictures} picture{'s' * (pictures > 1)}, {n} x {n}"
+    errors = [[f"error in % ({known})", *(f.name for f in rows[0].errors), "no colour"],
+              *([m.name, *cells(m.errors), str(m.unread)] for m in rows)]
+    held = [["energy held in %, by cycles a picture", *(f.name for f in rows[0].captured)],
+            *([m.name, *cells(m.captured)] for m in rows)]
+    return f"{aligned(errors)}\n\n{aligned(held)}"
 
 
 def _nothing(args, left: list[str]):
     from loupe.errors import ImageError
 
-    return ImageError("there is no picture to ask about", got=left[0] if left else "none",
-                      where=", ".join(map(str, args.pictures[:3])))
+    return ImageError("there is no picture to ask about", got=f"{len(left)} that cannot be opened" if left else "none",
+                      where=", ".join(map(str, args.pictures[:3])), do=left[0] if left else None)

@@ -13,7 +13,8 @@ HELP = """ask a model which places of a picture lie on what a phrase means
 
 OUT/<picture>-<phrase>.png shows the picture, the mask on it and the probability of each place;
 OUT/<picture>-<phrase>.mask.png is the mask in the picture's own pixels. With --coarse a coarse grid is asked first and
-then the uncertain borders only; with --inside the model says a box first, and only places in it are asked for. Masks
+then the uncertain borders only; with --inside the model says a box first, and only places in it are asked for. The
+model is first asked whether the thing is there at all: if not, the mask is empty (--anyway asks all the same). Masks
 that are done are not asked again."""
 
 
@@ -30,6 +31,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--inside", action="store_true", help="first ask for the box, then only inside it")
     parser.add_argument("--boxed", action="store_true", help="--inside, and the questions mean the thing by that box "
                         "instead of the phrase (best with the shipped miniature)")
+    parser.add_argument("--anyway", action="store_true", help="do not ask first whether it is there")
     parser.add_argument("--out", type=Path, default=Path("segmented"), metavar="DIR",
                         help="where the PNGs go (default: segmented)")
 
@@ -58,7 +60,7 @@ def run(args) -> None:
         place = args.out / f"{picture.path.stem}-{_name(phrase, taken)}"
         about = {"model": model.identity, "picture": picture.content_hash, "phrase": phrase, "grid": args.grid,
                  "coarse": args.coarse, "sure": args.sure, "inside": args.inside or args.boxed,
-                 **({"boxed": True} if args.boxed else {})}
+                 **({"boxed": True} if args.boxed else {}), **({} if args.anyway else {"check": True})}
         look, line = segmented(model, look, picture, phrase, place, about, options)
         lines.append(line)
     print("\n".join(lines))
@@ -75,8 +77,8 @@ def segmented(model, look, picture, phrase: str, place: Path, about: dict, optio
     if known is None:
         look = look or model.look(picture)
         found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"],
-                            boxed=about.get("boxed", False), **options)
-        more = {"probability": np.round(found.probability, 4).tolist(), "asked": found.asked}
+                            boxed=about.get("boxed", False), check=about.get("check", False), **options)
+        more = {"probability": np.round(found.probability, 4).tolist(), "asked": found.asked, "absent": found.absent}
         keep(path, found.mask.array().astype(np.uint8) * 255, about, **more)
     else:
         more = known[1]
@@ -85,6 +87,8 @@ def segmented(model, look, picture, phrase: str, place: Path, about: dict, optio
     grey = np.repeat(np.rint(255 * probability).astype(np.uint8)[..., None], 3, -1)
     out = place.with_name(f"{place.name}.png")
     beside({"picture": picture, phrase: draw(picture, mask, enlarge=1), "probability": grey}, out)
+    if more.get("absent"):
+        return look, f"{phrase}: the model says it is not there (--anyway asks all the same); {out}"
     size = f"{mask.area / (mask.width * mask.height):.1%} of the picture" if mask.area else "nothing of it"
     return look, f"{phrase}: {size} ({more['asked']} of {len(probability)**2} places asked); {out}"
 

@@ -61,19 +61,20 @@ def mean(name: str, values: Sequence[float]) -> Figure:
 
 def played(player: Player, game: Game, out: Path, settings: Settings, *, arcade: Callable[[], Arcade] | None = None,
            over: Callable[[Episode], None] = lambda episode: None, tick: Callable[[], None] = lambda: None) -> Result:
-    """The player's episodes on every seed; those of an earlier run of the same player in `out` are not played again."""
+    """The player's episodes on every seed; those of an earlier run of the same player in `out` are not played again,
+    unless a picture of theirs is wanted that is not there."""
     about = json.loads(json.dumps({"player": player.identity, "game": game.name, "most": settings.most,
                                    "packages": versions() if arcade is None else {}}))
     done = {}
+    drawn = {seed: out / f"{seed}.{settings.format}" for seed in settings.seeds[:settings.animated]}
     for seed in settings.seeds:
         known = _kept(out / f"{seed}.json", about)
-        if known is not None:
+        if known is not None and (seed not in drawn or drawn[seed].is_file()):
             done[seed] = known
             over(known)
-    shown = set(settings.seeds[:settings.animated])
 
     def watchers(seed: int):
-        return (Animation(out / f"{seed}.{settings.format}", game),) if seed in shown else ()
+        return (Animation(drawn[seed], game),) if seed in drawn else ()
 
     left = [seed for seed in settings.seeds if seed not in done]
     for episode in rollout(player, left, arcade or (lambda: Arcade(game)), together=settings.together,

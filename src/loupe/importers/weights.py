@@ -36,6 +36,11 @@ def read(path: str | Path, inner: str | None = None) -> tuple[dict[str, Tensor],
     path = Path(path).expanduser()
     if not path.is_file():
         raise CheckpointError("file of weights does not exist", got=path, expected="a .pth file")
+    with path.open("rb") as file:
+        begins = file.read(12)
+    if begins[:2] != b"PK" and begins[:1] != b"\x80":  # a zip archive; a pickle, as older releases wrote
+        raise CheckpointError("this is no file of weights", got=f"a file that begins with {begins!r}", where=path,
+                              expected="what torch.save writes")
     try:
         whole = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:

@@ -11,6 +11,8 @@ from loupe.regions import Region
 from loupe.sample import PLACED, Answer, Found, Part, Sample, Turn, turn
 from loupe.tasks import question
 
+DENIED = 0.95  # a no of this probability: 6 % of what is there is denied by `mini`, and 91 % of what is not
+
 
 class Askable:
     """The questions everybody may be asked; a subclass has the pictures, and gives the answers."""
@@ -39,6 +41,12 @@ class Askable:
         asked = [self._task("grounding", phrase=phrase) for phrase in phrases]
         return [tuple(replace(f, phrase=f.phrase or phrase) for f in a.found)
                 for phrase, a in zip(phrases, self.answers(asked, constrain=constrain))]
+
+    def there(self, phrase: str, sure: float = DENIED) -> bool:
+        """Does the picture show it at all? Asked where a thing is, a model may point somewhere though it is nowhere.
+        Asked this it denies it; a no less probable than `sure` does not count, where the model tells probabilities."""
+        said = self.answers([self._task("presence", thing=phrase)])[0]
+        return not said.text.strip().lower().startswith("no") or (said.score is not None and said.score < sure)
 
     def describe(self, region: Region) -> Answer:
         """Words about a region."""

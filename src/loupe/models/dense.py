@@ -30,7 +30,8 @@ class Likely:
     """How likely each place of a grid lies on what a phrase means.
 
     probability [G, G], rows from the top: p(yes) / (p(yes) + p(no)); asked: places the model was asked about, the rest
-    have their neighbourhood's; box: where the model said the thing is, if it was asked that first.
+    have their neighbourhood's; box: where the model said the thing is, if it was asked that first; absent: the model
+    said that it is not there.
     """
 
     probability: np.ndarray
@@ -38,6 +39,7 @@ class Likely:
     asked: int
     box: Box | None = None
     image: int = 0
+    absent: bool = False
 
     @property
     def mask(self) -> Mask:
@@ -87,17 +89,19 @@ def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False
 
 
 def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure: float = SURE,
-           within: Box | bool = False, boxed: bool = False, rows: int = ROWS, image: int = 0) -> Likely:
+           within: Box | bool = False, boxed: bool = False, check: bool = False, rows: int = ROWS,
+           image: int = 0) -> Likely:
     """Of every place of a grid x grid: does it lie on `phrase`?
 
     coarse: ask coarse x coarse places first, then only where a neighbour differs or less than `sure` is said, on finer
     and finer grids. within: places inside a box only, or (True) inside the one the model finds first (none: no mask).
-    boxed: the questions mean the thing by that box instead of the phrase, which is needed only to find it.
+    boxed: the questions mean the thing by that box instead of the phrase, which is needed only to find it. check: ask
+    first whether it is there at all; if not, no place is asked about.
     """
     _check("grid", grid)
     if boxed and within is False:
         raise ConfigError("no box to mean the thing by", got="within=False", expected="a box, or True", where="within")
-    if not phrase.strip() and not (boxed and isinstance(within, Box)):
+    if not phrase.strip() and (check or not (boxed and isinstance(within, Box))):
         raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
     if coarse is not None and (coarse < 1 or grid % coarse):
         raise ConfigError("the coarse grid does not fit the grid", got=f"{coarse} of {grid}",
@@ -105,6 +109,8 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
     picture = _picture(look, image)
     width, height = picture.size
     box = within if isinstance(within, Box) else None
+    if check and not look.there(phrase):
+        return Likely(np.zeros((grid, grid), np.float32), (width, height), 0, box, image, absent=True)
     if within is True:
         box = next((f.region for f in look.locate(phrase) if isinstance(f.region, Box)), None)
         if box is None:

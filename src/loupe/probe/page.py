@@ -10,7 +10,6 @@ from loupe.evals.metrics.figures import Figure
 from loupe.evals.page import (
     Html,
     card,
-    cards,
     chart,
     css,
     facts,
@@ -27,6 +26,7 @@ from loupe.image import Image
 from loupe.probe.figures import BANDS, COLOURS, Measured, said_colours
 
 SHOWN = 12  # pictures
+COLUMNS = "repeat(auto-fill,minmax(min(13rem,100%),1fr))"  # a model's four pictures stand side by side
 LEAST = -1.0  # captured share that the chart still shows in its place
 
 
@@ -99,7 +99,7 @@ def _pictures(models: Sequence[str], images: Sequence[Image], truth, said) -> Ht
         for name in models:
             off = np.abs(np.asarray(said[name][k], float) - truth[k]).mean(-1)
             shown += [_small(said[name][k], name), _small(np.repeat(off[..., None], 3, -1), f"{name}: error")]
-        out.append(cards(shown))
+        out.append(tag("div", *shown, class_="cards", style=f"grid-template-columns:{COLUMNS}"))
     return join(out)
 
 
