@@ -14,9 +14,10 @@ from torch import nn
 
 from loupe.errors import CheckpointError, ConfigError
 from loupe.image import Image
-from loupe.refining import detecting, segmenting, tagging
+from loupe.models.spec import MQFormerSpec
+from loupe.refining import detecting, loading, segmenting, tagging
 from loupe.refining.loading import load
-from loupe.refining.parts import Thresholds
+from loupe.refining.parts import BOX_NUMBERS, Thresholds
 from loupe.regions import Box
 
 LISTED = (("cup", None), ("plate", None), ("red circle", 0.0))
@@ -79,6 +80,27 @@ def test_prompts_are_the_processors(folders):
     assert owner == [-1, 0, -1, 1, 1, -1, -1]
     many = made.prompts(["cup"] * 25)
     assert [len(ids) <= 24 for _, ids, _ in many] == [True] * 3 and sum(len(tags) for tags, _, _ in many) == 25
+
+
+def test_the_papers_commas(folders, pictures, monkeypatch):
+    """§3.1, as the refiner `lyrics` joins tags; another prompt, so another refiner."""
+    monkeypatch.setitem(loading.REFINERS, "lyrics", ("mini", folders("grounding-dino"), "mini"))
+    made, plain = load("lyrics").detector, detecting.load(folders("grounding-dino"), Thresholds(box=0.25, overlap=0.6))
+    ((tags, ids, owner),) = made.prompts(["Cup", "red, circle"])
+    assert tags == ["Cup", "red, circle"] and ids == made.tokenizer("cup, red circle.")["input_ids"]
+    assert owner == [-1, 0, -1, 1, 1, -1, -1]
+    assert made.identity == {**plain.identity, "between": ","}
+    (a,), (b,) = (part.detect(pictures[:1], [["cup", "plate"]]) for part in (made, plain))
+    assert a.queries.shape == b.queries.shape and not np.allclose(a.queries, b.queries, atol=1e-4)
+
+
+def test_the_papers_parts_are_as_wide_as_its_former():
+    """§3.1: 900 rows of 260; transformers' own sizes of the released classes."""
+    from transformers import GroundingDinoConfig, SamHQConfig
+
+    former, detector = MQFormerSpec(), GroundingDinoConfig()
+    assert (detector.num_queries, detector.d_model + BOX_NUMBERS) == (900, former.detector_width)
+    assert SamHQConfig().mask_decoder_config.hidden_size == former.outline_width
 
 
 def test_detector_against_transformers_post_processing(folders, pictures):

@@ -22,11 +22,11 @@ SHORT, LONG = 800, 1333  # pixels of the sides, Grounding-DINO's own
 BOX, OVERLAP = 0.35, 0.7  # BOX is its authors' choice; RAM's synonyms say one thing twice, so overlaps go
 
 
-def load(name: str, thresholds: Thresholds, device: str = "cpu") -> GroundingDino:
+def load(name: str, thresholds: Thresholds, device: str = "cpu", between: str = ".") -> GroundingDino:
     kind = kind_of(name, KINDS, "detector")
     said = preprocessing(name)
     return GroundingDino(model_of(name, KINDS[kind], device), tokenizer_of(name), pixels_of(said), name, thresholds,
-                         sides_of(said))
+                         sides_of(said), between)
 
 
 def sides_of(said: dict) -> tuple[int, int]:
@@ -39,26 +39,28 @@ def sides_of(said: dict) -> tuple[int, int]:
 class GroundingDino:
     """The score of a tag at a query is its best token's; a query says its best tag, and a tag may be said by several.
 
-    The paper joins tags by commas, this model was trained on full stops: "cup. plate." Tags that do not fit one prompt
-    are asked in several, whose queries are pooled. Only pictures of one size run together, so nothing is padded and a
-    picture's rows do not depend on its neighbours.
+    between: joins tags. The model was trained on full stops, "cup. plate.", which hide tags from each other; the paper
+    joins by commas, "cup, plate." (§3.1). Tags that do not fit one prompt are asked in several, whose queries are
+    pooled. Only pictures of one size run together, so nothing is padded and a picture's rows do not depend on its
+    neighbours.
     """
 
     def __init__(self, model, tokenizer, pixels: Pixels, name: str, thresholds: Thresholds | None = None,
-                 sides: tuple[int, int] = (SHORT, LONG)):
+                 sides: tuple[int, int] = (SHORT, LONG), between: str = "."):
         given = thresholds or Thresholds()
         self.model, self.tokenizer, self.pixels, self.sides, self.name = model, tokenizer, pixels, sides, name
         self.width, self.queries = model.config.d_model, model.config.num_queries
         self.threshold = BOX if given.box is None else given.box
         self.overlap = OVERLAP if given.overlap is None else given.overlap
         self.longest = model.config.max_text_len
-        marks = [tokenizer.cls_token_id, tokenizer.convert_tokens_to_ids("."), tokenizer.sep_token_id]
+        marks = [tokenizer.cls_token_id, *tokenizer.convert_tokens_to_ids([between, "."]), tokenizer.sep_token_id]
         if None in marks or tokenizer.unk_token_id in marks:
-            raise CheckpointError("this tokenizer is not a Grounding-DINO's", got=f"ids {marks} of [CLS] . [SEP]",
-                                  expected="BERT's", where=name)
-        self.start, self.stop, self.end = marks
+            raise CheckpointError("this tokenizer is not a Grounding-DINO's", where=name, expected="BERT's",
+                                  got=f"ids {marks} of [CLS] {between} . [SEP]")
+        self.start, self.between, self.stop, self.end = marks
+        self.apart = str.maketrans(f"{between}.", " " * (len(between) + 1))  # inside a tag they would end it
         self.identity = {"weights": fingerprint(model), "box": self.threshold, "overlap": self.overlap,
-                         "sides": list(sides)}
+                         "sides": list(sides), **({} if between == "." else {"between": between})}
 
     def detect(self, images: Sequence[Image], words: Sequence[Sequence[str]]) -> list[Detection]:
         prompts = [(k, prompt) for k, some in enumerate(words) for prompt in self.prompts(some)]
@@ -85,17 +87,17 @@ class GroundingDino:
         """(tags, token ids with marks, for every token the position of its tag or -1) of each prompt."""
         out: list[tuple[list[str], list[int], list[int]]] = []
         for word in words:
-            plain = " ".join(word.lower().replace(".", " ").split())  # a full stop would end the tag
+            plain = " ".join(word.lower().translate(self.apart).split())
             ids = self.tokenizer(plain, add_special_tokens=False)["input_ids"][:self.longest - 3] if plain else []
             if not ids:
                 continue
             if not out or len(out[-1][1]) + len(ids) + 2 > self.longest:
                 out.append(([], [self.start], [-1]))
             tags, prompt, owner = out[-1]
-            prompt += [*ids, self.stop]
+            prompt += [*ids, self.between]
             owner += [len(tags)] * len(ids) + [-1]
             tags.append(word)
-        return [(tags, [*prompt, self.end], [*owner, -1]) for tags, prompt, owner in out]
+        return [(tags, [*prompt[:-1], self.stop, self.end], [*owner, -1]) for tags, prompt, owner in out]
 
     @torch.inference_mode()
     def _run(self, images: Sequence[Image], frames: Sequence[Frame], some: Sequence) -> list[tuple[Tensor, ...]]:

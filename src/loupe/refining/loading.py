@@ -20,6 +20,7 @@ REFINERS = {  # name -> tagger, detector, segmenter
     MINI: (MINI, MINI, MINI),
     "lyrics": ("ram++", "IDEA-Research/grounding-dino-tiny", "syscv-community/sam-hq-vit-huge"),  # §3.1, §4
 }
+COMMAS = {"lyrics": ","}  # §3.1: "concatenate each tag into a sentence using comma"
 OWN = {"lyrics": Thresholds(box=0.25, overlap=0.6)}  # the paper gives none; its laboratory's early code has these
 
 
@@ -36,7 +37,8 @@ def load(name: str = MINI, thresholds: Thresholds | None = None, words: Words | 
                           do="leave --tags out, or choose a CLIP or SigLIP tagger")
     mini = _mini(parts, thresholds, device)
     return Pipeline(mini[0] or _tagger(tagger, thresholds, words, device),
-                    mini[1] or _detector(detector, thresholds, device), mini[2] or _segmenter(segmenter, device))
+                    mini[1] or _detector(detector, thresholds, device, COMMAS.get(name, ".")),
+                    mini[2] or _segmenter(segmenter, device))
 
 
 def parts_of(name: str) -> tuple[str, str, str]:
@@ -120,10 +122,10 @@ def _tagger(name: str, thresholds: Thresholds, words: Words | None, device: str)
     return tagging.load(name, words, thresholds, device)
 
 
-def _detector(name: str, thresholds: Thresholds, device: str):
+def _detector(name: str, thresholds: Thresholds, device: str, between: str):
     from loupe.refining import detecting
 
-    return detecting.load(name, thresholds, device)
+    return detecting.load(name, thresholds, device, between)
 
 
 def _segmenter(name: str, device: str):
