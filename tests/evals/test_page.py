@@ -123,6 +123,13 @@ def test_chart_maps_values_to_its_axes():
     assert "Too few" in chart({"loss": [(0, float("nan"))]})
 
 
+def test_a_chart_shows_how_far_values_spread():
+    """0.5 of 0 to 1 on an axis of 230 pixels from 26 down to 256: 0.1 up and down are 23 pixels each."""
+    drawn = chart({"a": [(0, 0.5), (1, 1.0)], "b": [(0, 0.5), (1, 0.5)]}, spread={"a": {0: 0.1, 1: 0.1}, "b": {0: 0.0}})
+    assert 'd="M56.0 164.0L56.0 118.0"' in drawn and drawn.count('stroke-width="1.6"') == 2
+    assert 'd="M740.0 49.0L740.0 26.0"' in drawn, "not beyond the axis"
+
+
 def test_what_lies_below_a_chart_is_said():
     """The axis goes down to `least` where it must; a curve below it runs along the edge, each point with its value."""
     series = {"one": [(0, 1.0), (1, -3.25), (2, -0.4)], "two": [(0, 1.0), (1, -7.5), (2, -20.0)]}

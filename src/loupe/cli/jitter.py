@@ -66,8 +66,10 @@ def _page(found: dict, name: str, out: Path) -> Path:
     from loupe.evals.jitter import lines
 
     head, *rows = lines(found)
-    charts = [page.chart(series, "noise, share of the box", figure) for figure, series in together(found).items()]
+    spread = {name: {s.amount: s.spread for s in spots} for name, spots in found.items()}
+    charts = [page.chart(series, "noise, share of the box", figure, spread={
+        name: spread[f"{name}: {figure}"] for name in series}) for figure, series in together(found).items()]
     note = ("Each edge moves by U(-s, s) times the box's width or height, clipped to the picture; a point by as much "
-            "of the box it stands for. Mean over seeds; the same draws serve every s.")
+            "of the box it stands for. Means over seeds, with one standard deviation; the same draws serve every s.")
     return page.write_page(page.page(f"{name}: a sloppy hand", page.section("Curves", *charts, note=note),
                                      page.section("Table", page.table(rows, head))), out / "jitter.html")

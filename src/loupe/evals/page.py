@@ -259,10 +259,11 @@ def legend(*kinds: str) -> Html:
 
 
 def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: str = "", title: str = "",
-          least: float | None = None) -> Html:
+          least: float | None = None, spread: Mapping[str, Mapping[float, float]] | None = None) -> Html:
     """Curves as inline SVG. series: name -> [(x, y), ...].
 
-    least: what lies below it stands on the lower edge, with an arrow and its value."""
+    least: what lies below it stands on the lower edge, with an arrow and its value. spread: name -> {x: how far the
+    line through that point reaches up and down}."""
     curves = {name: [(a, b) for a, b in points if math.isfinite(a) and math.isfinite(b)]
               for name, points in series.items()}
     everything = [point for points in curves.values() for point in points]
@@ -286,6 +287,11 @@ def chart(series: Mapping[str, Sequence[tuple[float, float]]], x: str = "", y: s
             if b < ys[0]:
                 deep[a] = deep.get(a, 0) + 1
                 out.append(_below(at_x(a), high - bottom, deep[a], f"{b:.3g}", shade, last=a == xs[-1]))
+            elif reach := (spread or {}).get(name, {}).get(a, 0.0):
+                ends = (at_y(min(max(end, ys[0]), ys[-1])) for end in (b - reach, b + reach))
+                beside = at_x(a) + 4 * (index - (len(curves) - 1) / 2)  # that those of two curves can be told apart
+                out.append(Html('<path stroke="{}" stroke-width="1.6" d="M{x:.1f} {:.1f}L{x:.1f} {:.1f}"/>'.format(
+                    shade, *ends, x=beside)))
         out.append(Html(f'<rect x="{left + apart * index}" y="6" width="14" height="4" fill="{shade}"/>'
                         f'<text x="{left + 20 + apart * index}" y="12">{text(name)}</text>'))
     out.append(Html(f'<text x="{(left + wide) / 2}" y="{high - 6}" text-anchor="middle">{text(x)}</text><text '
