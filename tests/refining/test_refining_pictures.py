@@ -255,6 +255,21 @@ def test_a_cache_of_other_thresholds_is_refused(folder, tmp_path):
         finder(RefinerSpec("mini", box=box, overlap=0.9)).identity  # noqa: B018 (asks)
 
 
+@pytest.mark.parametrize("rows, elsewhere", [("found", False), ("all", True), ("none", False)])
+def test_a_model_reads_what_the_command_found(mini, folder, tmp_path, monkeypatch, rows, elsewhere):
+    """`--refined` of training, chat and evaluation is the --out of `loupe refine`: nothing is found twice."""
+    run(folder[:2], tmp_path / "out", mini, Settings(rows=rows), cache=tmp_path / "kept" if elsewhere else None)
+    calls, real = [], type(mini).refine
+    monkeypatch.setattr(type(mini), "refine", lambda self, images: calls.extend(images) or real(self, images))
+    seen = Finder(RefinerSpec("mini"), SMALL_FORMER, tmp_path / "out", "filled").refine(folder[:2])
+    assert len(calls) == (2 if rows == "none" else 0) and all(len(each.queries) == len(each.scores) for each in seen)
+    if rows != "none":
+        stored = Finder(RefinerSpec("mini"), SMALL_FORMER, tmp_path / "out", "cached").refine(folder[:2])
+        assert all(np.array_equal(a.queries, b.queries) for a, b in zip(seen, stored)) and not calls
+    own = Finder(RefinerSpec("mini"), SMALL_FORMER, tmp_path / "own", "filled")
+    assert len(own.refine(folder[:1])[0].things) == len(seen[0].things) and list((tmp_path / "own").glob("*/*.npz"))
+
+
 def test_listed_words(tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("cup\nred plate\t0.3\n\ncup\t0.5\n")

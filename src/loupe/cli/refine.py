@@ -70,9 +70,10 @@ def run(args: argparse.Namespace) -> None:
     for path, reason in made["unreadable"][:10]:
         print(f"left out: {path}: {reason}")
     counts = made["counts"]
+    then = "" if args.features == "none" else f"; train or ask with --refined {args.out}"
     print(f"{counts.get('things', 0):,} things on {counts.get('pictures', 0):,} pictures "
           f"({counts.get('with nothing found', 0):,} with none, {counts['unreadable']:,} unreadable); "
-          f"look at {args.out / GALLERY}")
+          f"look at {args.out / GALLERY}{then}")
 
 
 def pictures(given: list[str]) -> list:

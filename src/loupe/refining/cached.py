@@ -97,7 +97,7 @@ class Stored:
                             "refined.features=filled")
         self.identity, self.threshold = plan["refiner"], plan["refiner"]["detector"]["box"]
         self.widths = tuple(manifest["widths"]) if manifest else None
-        self.cache = Cache(self.folder / "cache", self.identity, plan["rows"], self.threshold)
+        self.cache = Cache(_cache_of(self.folder, manifest), self.identity, plan["rows"], self.threshold)
         kept = {name: plan["views"].get(name) for name in ("seed", "smallest")}
         wanted = {"seed": self.views.seed, "smallest": self.views.smallest}
         if plan["views"]["count"] < self.views.count or (self.views.count > 1 and kept != wanted):
@@ -114,6 +114,19 @@ class Stored:
                               + (f", and {len(lost) - 1} more" if lost[1:] else ""), where=self.folder,
                               do="refine it into this folder, or let the run find it: refined.features=filled")
         return out
+
+
+def kept_in(folder: str | Path) -> tuple[Path, str]:
+    """(where findings lie, which rows of them are kept): of the --out of `loupe refine`, or of a folder that is filled
+    as a model finds."""
+    plan, manifest = (_read(Path(folder) / name) for name in (PLAN, MANIFEST))
+    if plan is None or "refiner" not in plan:
+        return Path(folder), "found"
+    return _cache_of(Path(folder), manifest), "found" if plan["rows"] == "none" else plan["rows"]
+
+
+def _cache_of(folder: Path, manifest: dict | None) -> Path:
+    return folder / (manifest or {}).get("cache", "cache")
 
 
 def _read(path: Path) -> dict | None:

@@ -19,7 +19,7 @@ from loupe.image import Image
 from loupe.models.mqformer import Found, found
 from loupe.models.refined import Refined
 from loupe.models.spec import ModelSpec, MQFormerSpec, RefinerSpec
-from loupe.refining.cached import Cached, Live, Stored
+from loupe.refining.cached import Cached, Live, Stored, kept_in
 from loupe.refining.spatial import offered
 from loupe.refining.views import Shown, Views
 from loupe.sample import Sample
@@ -30,9 +30,10 @@ KEPT = 1024  # pictures whose findings stay in memory
 
 
 class Finder:
-    """features: "filled" reads `folder` and keeps there what it has to find; "cached" reads it alone; "live" keeps
-    nothing. spatial: the share of questions that come with what was found, in words. trained_with: the identity a
-    model was trained with; another refiner is refused. The refiner is loaded when something is first asked.
+    """features: "filled" reads `folder` (also one that `loupe refine` wrote) and keeps there what it has to find;
+    "cached" reads it alone; "live" keeps nothing. spatial: the share of questions that come with what was found, in
+    words. trained_with: the identity a model was trained with; another refiner is refused. The refiner is loaded when
+    something is first asked.
     """
 
     def __init__(self, spec: RefinerSpec, former: MQFormerSpec, folder: str | Path | None = None,
@@ -60,7 +61,8 @@ class Finder:
             made = Stored(self.folder, self.views)
             _same_thresholds(made, self.spec)
         elif self.features == "filled":
-            made = Cached(named(self.spec, self.device), self.folder, self.views, rows="found")
+            folder, rows = kept_in(self.folder)
+            made = Cached(named(self.spec, self.device), folder, self.views, rows)
         else:
             made = Live(named(self.spec, self.device), self.views)
         wanted = self.former.detector_width, self.former.outline_width

@@ -58,6 +58,7 @@ def finish(out: Path, images: Sequence[Image], cached: Cached, missed: Sequence[
     gallery(out / GALLERY, pairs, counts, names, missed, cached.pipeline.names, writer)
     manifest = {"loupe": "refining", "version": 1, "parts": cached.pipeline.names, "refiner": cached.pipeline.identity,
                 "widths": list(cached.widths), "views": cached.views.count, "rows": cached.cache.rows,
+                "cache": Path(os.path.relpath(cached.cache.folder, out)).as_posix(),
                 "counts": {key: int(value) for key, value in counts.items()} | {"unreadable": len(missed)},
                 "names": dict(names.most_common()), "codec": outputs.codec, "unreadable": [list(m) for m in missed]}
     with atomic(out / MANIFEST) as file:
