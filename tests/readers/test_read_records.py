@@ -48,6 +48,20 @@ def test_a_torn_line_and_a_foreign_one_are_told(made):
         Records(root, missing="keep")[0]
 
 
+def test_half_a_character_is_told(made):
+    """JSON may spell it, no file can hold it; a whole one beyond the first plane is read."""
+    root, records = made
+    path, lines = root / "train.jsonl", (root / "train.jsonl").read_text().splitlines()
+    data = json.loads(lines[1])
+    for text, ok in (("\ud83d\ude00 a moon", True), ("\ud83d a moon", False)):
+        path.write_text("\n".join([lines[0], json.dumps(data | {"captions": [text]}), *lines[2:]]) + "\n")
+        if ok:
+            assert Records(root)[1].captions == ("\N{GRINNING FACE} a moon",)
+        else:
+            with pytest.raises(FileError, match="surrogates"):
+                Records(root)[1]
+
+
 def test_lines_of_others_may_have_any_order_and_missing_pictures_are_counted(made):
     root, records = made
     lines = [json.loads(line) for line in (root / "train.jsonl").read_text().splitlines()]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from loupe.errors import ConfigError, FileError
 from loupe.readers import reader
-from loupe.readers.base import clipped_ring
+from loupe.readers.base import clipped_ring, words
 from loupe.record import Question, Word
 from loupe.regions import Box, Mask, Point, Polygon
 
@@ -217,3 +217,7 @@ def test_real_points_have_the_looktwice_keys_elsewhere(shared_data, tmp_path):
     picture(tmp_path / "2393743.jpg")
     records = reader("pointqa-looktwice")(tmp_path)
     assert records[0].questions == () and records.problems["box is not four numbers"] == 1
+
+
+def test_halves_of_characters_become_question_marks():
+    assert words(" a\ud83d  b\u00e9 ") == "a? bé" and words(3) == ""

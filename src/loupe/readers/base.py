@@ -217,5 +217,5 @@ def clipped_ring(points, width: int, height: int, note: Note, example: object) -
 
 
 def words(text: object) -> str:
-    """Text with single spaces; "" for what is no text."""
-    return " ".join(text.split()) if isinstance(text, str) else ""
+    """Text with single spaces; "" for what is no text. Halves of characters become question marks."""
+    return " ".join(text.encode("utf-8", "replace").decode().split()) if isinstance(text, str) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from loupe.record import Record
 from loupe.stored import from_stored
 
 MARK = b'"picture": "'
+ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # a character beyond the first 65,536, or half of one
 
 
 class Records(Reader):
@@ -67,6 +69,8 @@ class Records(Reader):
     def _parse(self, line: bytes, at: int) -> dict:
         try:
             data = json.loads(line)
+            if ESCAPED.search(line):  # perhaps half a character, which JSON may spell and nothing can hold
+                json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise FileError("a line is no JSON", got=str(error), where=f"{self.path}: byte {at}") from None
         if not isinstance(data, dict) or not isinstance(data.get("picture"), str):
