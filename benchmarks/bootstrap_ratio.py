@@ -1,6 +1,6 @@
 """Describe every box and find it again: one look a picture against a look a question.
 
-    python benchmarks/bootstrap_ratio.py [--model mini] [--boxes 1,4,8] [--size 192] [--tokens 8] [--pictures 3]
+    python benchmarks/bootstrap_ratio.py [--model mini] [--boxes 1,4,8] [--size 192] [--width 4] [--tokens 8]
 
 The plain path is what public code does: tower and prefill once for each of the N descriptions, once for each of the N
 groundings, and once more for the picture's caption, 2N + 1 times. The shared path is loupe's. Both answer the same
@@ -9,6 +9,7 @@ what the floating point operations alone allow, counted on the real calls by tor
 quotient = measured / bound.
 
 --size S shows a model with square pictures of S pixels: an untrained one of the same parts, for more image tokens.
+--width W makes all its layers W times as wide: a step of the miniature's costs the same however little it multiplies.
 """
 
 from __future__ import annotations
@@ -88,15 +89,21 @@ def endless(model: Model, tokens: int) -> Model:
     return Model(model.vlm, model.name, replace(model.limits, answer=tokens))
 
 
-def untrained(model: Model, size: int) -> Model:
-    """The model's parts with random weights, for pictures of another size."""
+def untrained(model: Model, size: int, width: int) -> Model:
+    """The model's parts with random weights, for pictures of another size, in layers `width` times as wide."""
     spec = model.vlm.spec
-    config = {**model.vlm.vision.model.config.to_dict(), "image_size": size}
-    language = model.vlm.language.config.to_dict()
-    made = build(replace(spec, vision=replace(spec.vision, checkpoint="", config=config, size=size),
+    vision, language = (wider(part.config.to_dict(), width) for part in (model.vlm.vision.model, model.vlm.language))
+    made = build(replace(spec, vision=replace(spec.vision, checkpoint="", config={**vision, "image_size": size},
+                                              size=size),
                          language=replace(spec.language, checkpoint="", config=language)),
                  seed=0, tokenizer=model.vlm.encoder.tokenizer)
-    return Model(made, f"{model.name}, untrained, {size} px", Limits())
+    return Model(made, f"{model.name}, untrained, {size} px, {width} times as wide", Limits())
+
+
+def wider(config: dict, width: int) -> dict:
+    """More heads of the same size."""
+    grown = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads")
+    return {name: value * width if name in grown else value for name, value in config.items()}
 
 
 def measure(model: Model, counts: list[int], pictures: int, rounds: int) -> None:
@@ -125,6 +132,7 @@ def main() -> None:
     parser.add_argument("--model", default="mini")
     parser.add_argument("--boxes", default="1,4,8")
     parser.add_argument("--size", type=int, help="an untrained model of the same parts for pictures of this size")
+    parser.add_argument("--width", type=int, default=1, help="with --size: its layers are so many times as wide (1)")
     parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
     parser.add_argument("--pictures", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=15, help="both paths take turns so often for each picture")
@@ -132,7 +140,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = load(args.model, device="cpu")
-    model = untrained(model, args.size) if args.size else model
+    model = untrained(model, args.size, args.width) if args.size else model
     if args.tokens or args.size:
         model = endless(model, args.tokens or TOKENS)
     measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.rounds)
