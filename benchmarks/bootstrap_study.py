@@ -223,7 +223,7 @@ def said(interval) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default="mini", help="checkpoint or run folder, or mini")
+    parser.add_argument("--model", default="mini", help="checkpoint or run folder, mini, or NAME=COMMIT")
     parser.add_argument("--weak", action="append", default=[], metavar="NAME=FOLDER",
                         help="a weaker model beside it; NAME=COMMIT takes the miniature of that commit")
     parser.add_argument("--boxes", type=int, default=3000)
@@ -236,8 +236,8 @@ def main() -> None:
     world.write(data, pictures, SEED, 20, oddities=0.0, world="mini")
     reader = readers.reader("objects365")(data / "objects365", "train")
     truth = readers.reader("records")(data / "records", "train")
-    named = {Path(args.model).name: args.model}
-    named |= {name: weights(value, args.out) for name, value in (each.split("=", 1) for each in args.weak)}
+    given = [each.split("=", 1) if "=" in each else (Path(each).name, each) for each in (args.model, *args.weak)]
+    named = {name: value if value == "mini" else weights(value, args.out) for name, value in given}
     found, pages, lines = {}, [], {}
     for name, model in named.items():
         place = args.out / name
