@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from loupe.record import Object, Relation, Word
+from loupe.record import Object, Phrase, Relation, Word
 from loupe.regionchat.checks import Bounds, faults
 from loupe.regionchat.english import bare, link, named, some
 from loupe.regionchat.grammar import Theme, telling, write
@@ -106,6 +106,14 @@ def test_twins_go_by_their_handles():
     theme = Theme(told, tree)
     assert theme.it == "it" and theme.after(("Where is <r2>?", "The road is there.")).it == "the tree <r4>"
     assert Theme(told, told.handles["<r6>"]).it == "the woman"
+
+
+def test_phrases_about_several_things_describe_none_of_them():
+    road, trees = Box(0, 70, 100, 100), Box(60, 0, 70, 30)
+    _, made = talks(kitchen(objects=STREET.objects, relations=(), phrases=(
+        Phrase("a wet road.", road), Phrase("two old trees", trees))))
+    said = {a for t in made for _, a in t.turns}
+    assert "A wet road." in said and "Two old trees." not in said
 
 
 def test_absent_things_and_counts_need_whole_annotations():

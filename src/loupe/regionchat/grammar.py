@@ -17,7 +17,7 @@ from loupe.regionchat.listing import Entry, Listing
 from loupe.regionchat.talk import HANDLE, Talk
 from loupe.tasks.base import pick
 from loupe.tasks.drawn import shuffled
-from loupe.tasks.grammar import PEOPLE, number, plural
+from loupe.tasks.grammar import NUMBERS, PEOPLE, number, plural
 from loupe.tasks.looks import APART, SORTS
 
 OPENINGS = ("What is {r}?", "What can you see at {r}?", "Tell me what this is: {r}.", "I point at {r}. What is it?")
@@ -184,6 +184,8 @@ def _says(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
 def _phrase(theme: Theme, rng: np.random.Generator) -> Iterator[Round]:
     it = "them" if theme.it == "they" else theme.it
     for text in theme.entry.phrases:
+        if text.lower().split()[0] in NUMBERS[2:] and not theme.several:  # "two cups", of more than this one
+            continue
         yield pick(list(DESCRIBE), rng).format(it=it), text.rstrip(". ") + "."
 
 
