@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import Blip2Config, Blip2ForImageTextRetrieval
+from transformers import BertConfig, BertForMaskedLM, Blip2Config, Blip2ForImageTextRetrieval
 
 from loupe.errors import ConfigError
 from loupe.importers.blip2 import take, transformers_names
@@ -80,6 +80,23 @@ def test_contrast_and_match_heads_are_blip2s(released, mine):
         images = F.normalize(mine.contrast["visual"](x[:, :3]), dim=-1)
         words = F.normalize(mine.contrast["caption"](x[:, 5]), dim=-1)
         assert torch.allclose((images @ words.T).amax(1), want, atol=1e-4)
+
+
+@torch.no_grad()
+def test_word_head_is_berts():
+    """transformers' BLIP-2 has no word head; LAVIS' is BERT's, whose last matrix is the word embedding."""
+    config = BertConfig(vocab_size=43, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                        intermediate_size=32, layer_norm_eps=TINY.eps)
+    torch.manual_seed(5)
+    theirs, model = BertForMaskedLM(config).eval().cls.predictions, former()
+    for p in theirs.parameters():
+        p.normal_(0, 0.3)
+    model.words.weight.copy_(theirs.decoder.weight)
+    model.head.bias.copy_(theirs.bias)
+    model.head.transform.load_state_dict(theirs.transform.dense.state_dict())
+    model.head.norm.load_state_dict(theirs.transform.LayerNorm.state_dict())
+    x = torch.randn(2, 5, 16)
+    assert torch.allclose(model.word_logits(x), theirs(x), atol=1e-5)
 
 
 def rule_alone(rule, part, real):

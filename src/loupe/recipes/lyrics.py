@@ -107,8 +107,9 @@ LYRICS = Recipe(
     stages=(ALIGN, MULTITASK, DIALOGUE),
     notes=(
         "the refiner's features are read from --refined, as `loupe refine` writes them (docs/lyrics.md)",
-        "trained in stage two with cross-attention in every block: 275.6 M and the new tokens' rows, in every second: "
-        "249.5 M; the paper says 278 M. LoRA's rank is ours, as the paper gives none",
+        "trained in stage two with cross-attention in every block: 275.6 M and the new tokens' rows (274.7 M beside "
+        "the heads of ITC and ITM and small parts), in every second: 249.5 M (248.7 M); the paper says 278 M. LoRA's "
+        "rank is ours, as the paper gives none",
         "the paper prints \"beta_1 = 0.9, beta_1 = 0.98\": the second is read as beta_2",
         "the paper starts from BLIP-2's first stage: start.mqformer=blip2_pretrain_vitL.pth",
         "the paper does not say how the 300,000 steps divide between its two parts",
