@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -108,7 +109,8 @@ def test_the_command_and_what_it_refuses(released, tmp_path, capsys):
     for broken, says in (
             ({"model.layers.0.adapter_mlp.tune_adapter_a.weight": torch.ones(4, 32)}, "does not know: got 1"),
             ({"model.embed_tokens.weight": torch.ones(450, 32)}, "cannot tell which tokens were added"),
-            ({"mm_projector.bias": torch.ones(9)}, "another shape")):
+            ({"mm_projector.bias": torch.ones(9)}, "another shape"),
+            ({"settings": Path("anything but weights")}, "holds more than weights")):
         torch.save({**tensors, **broken}, tmp_path / "broken.pth")
         assert cli.main(["import", "pink", str(tmp_path / "broken.pth"), "--size", "28", *parts]) == 2
         assert says in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,21 @@ def test_pink_changes_only_names_and_paths(name, data, checkpoints, tmp_path):
     assert model.encoder.codec.name == "pink"
     names = [n for n, _ in model.named_parameters()]
     assert any("adapter" in n.lower() for n in names), "the second stage's adapters are in the checkpoint"
+
+
+def test_pink_takes_bootstrapped_records(data, checkpoints, tmp_path):
+    """The command of docs/recipes.md, with the world's records in the place of `loupe bootstrap`'s."""
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    command = next(line for line in page.replace("\\\n", " ").splitlines() if "runs/pink-star" in line)
+    said = [word for word in shlex.split(command) if word.startswith("tune.")]
+    made = shortened(recipe("pink").change(
+        *said, f"model.vision.checkpoint={checkpoints['vision']}", "model.vision.size=48",
+        f"model.language.checkpoint={checkpoints['language']}"))
+    made = replace(made, stages=made.stages[1:])
+    source = {s.name: s for s in made.stages[0].mixture.sources}["objects365"]
+    assert (source.reader, source.folder, len(source.tasks)) == ("records", "pairs/records", 5)
+    run = train(made, tmp_path / "run", {"": data, "pairs/records": data / "records"}, **QUIET)
+    assert run.metrics[-1]["step"] == 2 and math.isfinite(run.metrics[-1]["loss"])
 
 
 @pytest.mark.parametrize("name", ["mini-start", "coco-mini"])
