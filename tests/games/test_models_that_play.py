@@ -97,6 +97,28 @@ def test_an_expert_sees_frames_as_it_was_trained_on_them(tmp_path, monkeypatch):
     assert colour.shape == (12, 12, 6) and (colour[0, 0] == (0, 0, 0, 9, 8, 7)).all()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_real_checkpoint_plays(tmp_path):
+    """What stable-baselines3 itself saves: four grey frames, as its Atari agents have them."""
+    agents = pytest.importorskip("stable_baselines3", reason="stable-baselines3 is not installed")
+    import gymnasium
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
+
+    class Noise(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(0, 255, (36, 36, 1), np.uint8)
+        action_space = gymnasium.spaces.Discrete(6)
+
+        def reset(self, seed=None, options=None):
+            return self.observation_space.sample(), {}
+
+    agents.DQN("CnnPolicy", VecFrameStack(DummyVecEnv([Noise]), 4), buffer_size=4).save(tmp_path / "agent.zip")
+    made = expert(tmp_path / "agent.zip", LIGHTS)
+    (episode,) = rollout(made, [1], lambda: Arcade(LIGHTS, Lights()))
+    assert episode.steps == LENGTH and made.identity["algorithm"] == "dqn"
+    with pytest.raises(ConfigError, match="does not play car-racing"):
+        expert(tmp_path / "agent.zip", GAMES["car-racing"])
+
+
 def test_wrong_experts_are_told(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="does not exist"):
         expert(tmp_path / "none.zip", LIGHTS)
@@ -159,7 +181,7 @@ def test_games_that_go_on_say_so_where_no_bar_is_drawn(lights, tmp_path, capsys,
     monkeypatch.setattr("loupe.cli.play.PULSE", -1.0)
     assert main(["play", "still", "space-invaders", "--episodes", "1", "--beside", "none", "--out", str(tmp_path)]) == 0
     said, progress = capsys.readouterr()
-    assert progress.splitlines()[3] == "still: 4 steps of every game in progress"
+    assert progress.splitlines()[3] == "still: every game in progress is at step 4"
     assert "above" not in said and "1 game " in said
 
 

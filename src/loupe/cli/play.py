@@ -124,7 +124,7 @@ class Progress:
         self.rounds += 1
         self.bar.set_postfix_str(f"step {self.rounds}")
         if self.bar.disable and time.monotonic() - self.said > PULSE:
-            self.say(f"{self.what}: {self.rounds} steps of every game in progress")
+            self.say(f"{self.what}: every game in progress is at step {self.rounds}")
 
     def over(self, episode) -> None:
         self.bar.update()
