@@ -12,7 +12,13 @@ from loupe.endpoint.reply import Reply
 from loupe.errors import LoupeError
 from loupe.evals.boxes_asked import read_boxes
 from loupe.readers.records import Records
-from loupe.regionchat import Settings, run, seeds
+from loupe.record import Object, Word
+from loupe.regionchat import Bounds, Settings, run, seeds
+from loupe.regionchat.checks import faults
+from loupe.regionchat.grammar import write
+from loupe.regionchat.listing import listed
+from loupe.regions import Box
+from loupe.stored import from_stored
 from loupe.writers.records import write_records
 from tests.handmade import kitchen
 
@@ -28,7 +34,7 @@ def paths(value, at=()):
         yield from paths(inner, (*at, key))
 
 
-def damaged(data, rng):
+def damaged(data, rng, values=VALUES):
     """One value replaced or one key dropped."""
     every = [p for p in paths(data) if p]
     *way, last = every[int(rng.integers(len(every)))]
@@ -38,7 +44,7 @@ def damaged(data, rng):
     if isinstance(owner, dict) and rng.random() < 0.3:
         del owner[last]
     else:
-        owner[last] = VALUES[int(rng.integers(len(VALUES)))]
+        owner[last] = values[int(rng.integers(len(values)))]
     return made
 
 
@@ -69,6 +75,22 @@ def test_found_boxes(raw, tmp_path):
         path.write_bytes(made)
         found = survives(lambda: read_boxes(path))
         assert found is None or sum(map(len, found.values())) == 4 or made in (b"[]",)
+
+
+def test_odd_records_are_written_about_or_not(tmp_path):
+    """Whatever a record's texts are, rules write what passes their own checks."""
+    thing = Object("t", Box(0, 50, 100, 100), ("table",), ("red", "standing"))
+    write_records([kitchen(objects=(thing, *kitchen().objects[:2]), words=(Word("STOP", thing.box, "t"),))], tmp_path)
+    line, rng = json.loads((tmp_path / "train.jsonl").read_text()), np.random.default_rng(6)
+    line["objects"][1]["names"], odd = [" "], (" ", "<r2>", "\n\t", "two", ".", "the", "of", "are", "sitting", "0")
+    read = 0
+    for k in range(200):
+        made = survives(lambda: from_stored(damaged(line, rng, (*VALUES, *odd)), tmp_path, "a line"))
+        told = listed(made) if made is not None else None
+        talk = write(told, np.random.default_rng(k)) if told is not None else None
+        assert talk is None or faults(talk, told, Bounds()) == [], talk
+        read += talk is not None
+    assert read > 25
 
 
 @pytest.fixture

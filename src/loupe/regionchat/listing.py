@@ -84,7 +84,7 @@ def listed(record: Record, most: int = 15, phrases: int = 3) -> Listing:
     handles = {ids[k]: f"<r{n}>" for n, k in enumerate(chosen, 1) if ids[k]}
     named = tuple(Entry(f"<r{n}>", *(getattr(entries[k], name) for name in ("box", "name", "looks", "phrases", "says")))
                   for n, k in enumerate(chosen, 1))
-    whole = [o for o in record.objects if o.name and not o.crowd]
+    whole = [o for o in record.objects if o.name.strip() and not o.crowd]
     counts, crowds = {}, {o.name for o in record.objects if o.crowd}
     for o in whole if record.exhaustive else ():
         if o.name not in crowds:
@@ -123,7 +123,7 @@ def _things(record: Record) -> tuple[list[Object], dict[str, str]]:
     kept: list[Object] = []
     same_as: dict[str, str] = {}
     for o in record.objects:
-        if not o.name or o.crowd or o.box.area <= 0:
+        if not o.name.strip() or o.crowd or o.box.area <= 0:
             continue
         twin = next((k for k in kept if k.name == o.name and iou(k.box, o.box) >= SAME), None)
         if twin is None:
