@@ -42,6 +42,21 @@ def test_describe_and_ask(client, uploaded, mini, drawn):
         assert said["content"] == look.answers([turn])[0].text
 
 
+def test_check_believes_a_sure_no_only(client, uploaded, mini, drawn):
+    """As `look.there` does, for places and for masks."""
+    said = {}
+    for image, record in zip(uploaded[:3], drawn):
+        look = mini.look(record.image)
+        for phrase in ("the " + record.objects[0].names[0], "a zebra", "the black moon", "the heart", "a red ring"):
+            told = client.post("/v1/regions/locate", json={"image": image, "phrase": phrase, "check": True}).json()
+            there = said.setdefault(look.there(phrase), (image, phrase))
+            assert told["absent"] is (not look.there(phrase) or not look.locate(phrase)), there
+    image, phrase = said[False]  # something is denied
+    body = {"image": image, "phrase": phrase, "grid": 4, "check": True}
+    told = client.post("/v1/regions/segment", json=body).json()
+    assert told == {"region": None, "phrase": phrase, "absent": True}
+
+
 def test_segment_and_pixels(client, uploaded, mini, drawn):
     look = mini.look(drawn[0].image)
     said = client.post("/v1/regions/segment", json={"image": uploaded[0], "phrase": "the circle", "grid": 6}).json()

@@ -44,9 +44,8 @@ class Askable:
 
     def there(self, phrase: str, sure: float = DENIED) -> bool:
         """Does the picture show it at all? Asked where a thing is, a model may point somewhere though it is nowhere.
-        Asked this it denies it; a no less probable than `sure` does not count, where the model tells probabilities."""
-        said = self.answers([self._task("presence", thing=phrase)])[0]
-        return not said.text.strip().lower().startswith("no") or (said.score is not None and said.score < sure)
+        Asked this it denies it; see `denied`."""
+        return not denied(self.answers([self._task("presence", thing=phrase)])[0], sure)
 
     def describe(self, region: Region) -> Answer:
         """Words about a region."""
@@ -68,3 +67,8 @@ class Askable:
         if isinstance(asked, (str, *PLACED)):
             asked = (asked,)
         return Sample(self.images, (asked if isinstance(asked, Turn) else turn(*asked),))
+
+
+def denied(said: Answer, sure: float = DENIED) -> bool:
+    """Is it a no? One less probable than `sure` does not count, where the model tells probabilities."""
+    return said.text.strip().lower().startswith("no") and (said.score is None or said.score >= sure)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, File, Request, Response, UploadFile
 from PIL import Image as Pillow
 
 from loupe.image import downsampled
+from loupe.models.askable import denied
 from loupe.regions import Region
 from loupe.sample import Answer
 from loupe.serving import places, wording
@@ -74,10 +75,8 @@ async def ask(asked: AskRequest, request: Request):
 async def locate(asked: LocateRequest, request: Request):
     host, kept = await _picture(request, asked.image, "locate")
     phrase = _phrase(asked.phrase)
-    if asked.check:
-        said, _ = await host.ask(request, wording.present(kept, phrase), (kept.id,))
-        if said.text.lower().startswith("no"):
-            return {"regions": [], "absent": True, "problems": []}
+    if asked.check and await _absent(host, request, kept, phrase):
+        return {"regions": [], "absent": True, "problems": []}
     answer, _ = await host.ask(request, wording.locate(kept, phrase), (kept.id,))
     found = [places.found(replace(f, phrase=f.phrase or phrase), k) for k, f in enumerate(answer.found)]
     return {"regions": found, "absent": not found and not answer.problems, "problems": problems(answer)}
@@ -93,6 +92,8 @@ async def segment(asked: SegmentRequest, request: Request):
     within: Region | None = None
     if asked.region is None:
         phrase = _phrase(asked.phrase)
+        if asked.check and await _absent(host, request, kept, phrase):
+            return {"region": None, "phrase": phrase, "absent": True}
     else:
         region, _ = places.readable(places.region_of(asked.region, [(kept.width, kept.height)]), host.ear.kinds)
         said, _ = await host.ask(request, wording.about(kept, region, "name"), (kept.id,), Wish(32))
@@ -123,6 +124,11 @@ async def _picture(request: Request, url: str, capability: str) -> tuple[Host, P
     host: Host = request.app.state.host
     host.able(capability)
     return host, await anyio.to_thread.run_sync(host.pictures.find, url)
+
+
+async def _absent(host: Host, request: Request, kept: Picture, phrase: str) -> bool:
+    said, _ = await host.ask(request, wording.present(kept, phrase), (kept.id,))
+    return denied(said)
 
 
 async def _placed(request: Request, asked, capability: str) -> tuple[Host, Picture, Region, list[dict]]:

@@ -231,13 +231,14 @@ class DescribeRequest(OnPicture):
 
 class LocateRequest(OnPicture):
     phrase: str = Field(min_length=1, max_length=500)
-    check: bool = Field(False, description="ask first whether it is there at all; \"no\" leaves no regions")
+    check: bool = Field(False, description="ask first whether it is there at all; a sure no leaves no regions")
 
 
 class SegmentRequest(OnPicture):
     phrase: str | None = Field(None, min_length=1, max_length=500)
     region: RegionIn | None = Field(None, description="instead of a phrase: what is here, named by the model first")
     grid: int = Field(32, ge=1, description="places a side that are asked about")
+    check: bool = Field(False, description="of a phrase: ask first whether it is there at all")
 
 
 class PixelsRequest(OnPicture):
