@@ -186,7 +186,8 @@ def test_after_a_little_training(carried, photos, tmp_path, capsys):
     assert rows.index("mini + connector") < rows.index("mini + language") < rows.index("mini + vision")
     from loupe.readers import reader
 
-    assert f"{len(reader('pictures')(photos, 'val'))} pictures, 4 x 4" in said
+    count = len(reader("pictures")(photos, "val"))
+    assert f"({count} picture{'s' * (count != 1)}, 4 x 4)" in said
     assert all((tmp_path / f"tuned-{part}" / "model").is_dir() for part in ("connector", "language", "vision"))
     trains = recipe_for("mini", "connector").stages[0].tune
     assert [type(t).__name__ for t in (trains.vision, trains.bridge, trains.language)] == ["Frozen", "Full", "Frozen"]
