@@ -20,7 +20,7 @@ def _mini(name: str, task: str, metric: str, *, answer: int = 24, folder: str = 
                      draw=1, fit="train", answer=answer, **fields)
 
 
-MINI: tuple[Benchmark, ...] = (
+ALONE: tuple[Benchmark, ...] = (
     _mini("grounding", "grounding", "referring", options={"phrases": "refers"}, expressions=EXPRESSIONS,
           balance="expression", scene=True, answer=48),
     _mini("description", "description", "descriptions", options={"phrases": "refers"}, scene=True, answer=32),
@@ -40,12 +40,10 @@ MINI: tuple[Benchmark, ...] = (
     _mini("masks", "grounding", "masks", options={"phrases": "refers"}, expressions=EXPRESSIONS, balance="expression",
           form="mask", grid=48, inside=True, boxed=True, answer=48),
     _mini("pixels", "reconstruction", "colours", options={"size": 64}, form="colours", grid=16, most=40, answer=32),
-    *(replace(b, name=f"{b.name}-behind", behind=FIRST) for b in (
-        _mini("grounding", "grounding", "referring", options={"phrases": "refers"}, expressions=EXPRESSIONS,
-              balance="expression", scene=True, answer=48),
-        _mini("presence", "presence", "words", options={"each": 1}, balance="kind", answer=8))),
     _mini("unread", "reading", "words", options={"kinds": ("read",)}, folder="unread", answer=16),
 )
+MINI = (*ALONE, *(replace(b, name=f"{b.name}-behind", behind=FIRST) for b in ALONE
+                  if b.name in ("mini-grounding", "mini-presence")))
 OWN_ROOT = {"mini-unread": "unread"}  # left out where its own folder is not given: --root unread=DIR/records
 
 SUITES: dict[str, tuple[str, ...]] = {
