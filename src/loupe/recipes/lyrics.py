@@ -130,7 +130,7 @@ SMALL_FORMER = MQFormerSpec(
 SMALL_TALK = replace(
     MULTITASK, mixture=Mixture((replace(EVERYTHING, task_options={**EVERYTHING.task_options, **SMALL_LETTERS}),),
                                pairs_per_image=8),
-    steps=3000, batch=64, accumulation=1, precision="float32",
+    steps=1500, batch=64, accumulation=1, precision="float32",
     tune=Tune(vision=Frozen(), bridge=Full(), language=Full()),
     optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS), refined=Refined(spatial=0.2))
 SMALL_TALKS = (("conversation", 2.0), ("region", 1.0), ("description", 1.0))
@@ -142,10 +142,10 @@ LYRICS_MINI = replace(  # loupe world DATA --world mini --images 20000
     name="lyrics-mini",
     model=replace(MINI.model, bridge=BridgeSpec("mqformer", mqformer=SMALL_FORMER), refiner=RefinerSpec("mini")),
     stages=(
-        replace(ALIGN, mixture=Mixture((replace(EVERYTHING, tasks=(("caption", 1.0),), task_options={}),)), steps=2000,
+        replace(ALIGN, mixture=Mixture((replace(EVERYTHING, tasks=(("caption", 1.0),), task_options={}),)), steps=400,
                 batch=32, precision="float32", optim=Optim(1e-3, 0.05, warmup=0.15, betas=BETAS), refined=Refined()),
         SMALL_TALK,
-        replace(SMALL_TALK, name="dialogue", steps=600, mixture=Mixture((CONVERSED, REFERRED), pairs_per_image=8),
+        replace(SMALL_TALK, name="dialogue", steps=300, mixture=Mixture((CONVERSED, REFERRED), pairs_per_image=8),
                 optim=replace(SMALL_TALK.optim, lr=7e-4)),
     ),
     notes=(
