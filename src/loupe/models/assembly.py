@@ -15,7 +15,7 @@ from torch import nn
 from loupe import shipped
 from loupe.errors import CheckpointError, ConfigError
 from loupe.models.bridge import join
-from loupe.models.device import dtype_of
+from loupe.models.device import dtype_of, in_numbers
 from loupe.models.encoding import Encoder
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
@@ -100,8 +100,9 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
     shape = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
     base = None
     if spec.checkpoint and not meta:
-        model = load_weights(kind, spec.checkpoint, config, "model.vision", dtype, **options, **shape)
+        model = load_weights(kind, spec.checkpoint, config, "model.vision", _exact(dtype), **options, **shape)
         base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(model)}
+        in_numbers(model, dtype_of(dtype))
     elif kind is transformers.AutoModel:
         model = kind.from_config(config)
     else:
@@ -139,10 +140,16 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         return language, tokenizer, None
     config._attn_implementation = attention_name(spec.attention)
     _belongs(own, config, spec.checkpoint)
-    language = load_weights(AutoModelForCausalLM, spec.checkpoint, config, "model.language", dtype)
+    language = load_weights(AutoModelForCausalLM, spec.checkpoint, config, "model.language", _exact(dtype))
     base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
+    in_numbers(language, dtype_of(dtype))
     fit(language, tokenizer, _new_tokens(tokenizer, tokens, known, spec.checkpoint))
     return language, tokenizer, base
+
+
+def _exact(dtype: str) -> str:
+    """What to read a base in, so that `weights_hash` is of its own numbers: float16 would round them twice."""
+    return "float32" if dtype_of(dtype) is torch.float16 else dtype
 
 
 def _new_tokens(tokenizer, tokens: tuple[str, ...], known: dict[str, int], checkpoint: str) -> list[str]:

@@ -22,7 +22,7 @@ from torch import Tensor
 import loupe.models.assembly as assembly
 from loupe import shipped
 from loupe.errors import CheckpointError, CodecError, FileError, LoupeError
-from loupe.models.device import device_of, dtype_of
+from loupe.models.device import device_of, dtype_of, in_numbers
 from loupe.models.rows import AddedEmbedding
 from loupe.models.spec import ModelSpec
 from loupe.models.structure import record
@@ -82,16 +82,13 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     for part, config in manifest["configs"].items():
         placed = replace(placed, **{part: replace(getattr(placed, part), checkpoint="", config=config)})
     model = assembly.build(placed, tokenizer=tokenizer, dtype=dtype, codec=marks, dialogue=words)
-    for part in manifest["configs"]:
-        if getattr(spec, part).checkpoint:
-            getattr(model, part).to(kind)
     _check_bases(model, manifest["bases"], folder, manifest["versions"]["loupe"])
     for part in PARTS:
         for tuner in manifest["structure"].get(part, ()):
             record(model, part, tuner_from(tuner))
     if manifest["structure"].get("tokens"):
         model.structure["tokens"] = list(manifest["structure"]["tokens"])
-    _fill(model, folder, manifest["tensors"])
+    _fill(in_numbers(model, kind), folder, manifest["tensors"])
     model.spec = assembly.with_bases(spec, bases)
     model.refined_by = manifest.get("refiner") or {}
     return model.to(device).eval()

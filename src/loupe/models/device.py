@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from torch import nn
+
 from loupe.errors import ConfigError, unknown_name
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
@@ -39,6 +41,14 @@ def dtype_of(name: str | torch.dtype) -> torch.dtype:
     if name not in DTYPES:
         raise unknown_name("kind of numbers", name, DTYPES, where="dtype")
     return DTYPES[name]
+
+
+def in_numbers(module: nn.Module, kind: torch.dtype) -> nn.Module:
+    """The same module with its parameters of that kind. Buffers stay: in bfloat16 the angles of far places are wrong."""
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(kind)
+    return module
 
 
 def _there() -> str:

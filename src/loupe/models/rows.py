@@ -27,7 +27,8 @@ class AddedEmbedding(nn.Module):
 
 
 class AddedHead(nn.Module):
-    """An output head whose columns `start .. start + n - 1` come from `rows`."""
+    """An output head whose columns `start .. start + n - 1` come from `rows`; `start` may lie behind the base's last
+    column, where a tokenizer brings tokens (as <pad>) that its model has no rows for."""
 
     def __init__(self, base: nn.Linear, rows: nn.Parameter, start: int):
         super().__init__()
@@ -36,8 +37,13 @@ class AddedHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         known = self.base(x)
-        fresh = nn.functional.linear(x, self.rows.to(x.dtype), self.added_bias).to(known.dtype)
-        return torch.cat([known[..., : self.start], fresh, known[..., self.start + len(self.rows) :]], -1)
+        bias = None if self.added_bias is None else self.added_bias.to(x.dtype)
+        fresh = nn.functional.linear(x, self.rows.to(x.dtype), bias).to(known.dtype)
+        parts = [known[..., : self.start], fresh, known[..., self.start + len(self.rows) :]]
+        gap = self.start - known.shape[-1]  # tokens the tokenizer knows and the matrix does not: never said
+        if gap > 0:
+            parts.insert(1, known.new_full((*known.shape[:-1], gap), torch.finfo(known.dtype).min))
+        return torch.cat(parts, -1)
 
     @property
     def weight(self) -> Tensor:
@@ -45,7 +51,11 @@ class AddedHead(nn.Module):
 
 
 def merged(base: Tensor, rows: Tensor, start: int) -> Tensor:
-    return torch.cat([base[:start], rows.to(base.dtype), base[start + len(rows) :]]).detach()
+    """One matrix. Ids between the base's last and `start` get the mean of the base's rows."""
+    parts = [base[:start], rows.to(base.dtype), base[start + len(rows) :]]
+    if start > len(base):
+        parts.insert(1, base.float().mean(0, keepdim=True).to(base.dtype).expand(start - len(base), -1))
+    return torch.cat(parts).detach()
 
 
 def add_rows(language: nn.Module, start: int, count: int) -> None:
