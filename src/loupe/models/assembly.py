@@ -17,6 +17,7 @@ from loupe.errors import CheckpointError, ConfigError
 from loupe.models.bridge import join
 from loupe.models.device import dtype_of, in_numbers
 from loupe.models.encoding import Encoder
+from loupe.models.lookback import check
 from loupe.models.published import OWN_TOKENS, PUBLISHED
 from loupe.models.rows import AddedEmbedding, add_rows
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
@@ -116,6 +117,7 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
     from transformers import AutoModelForCausalLM
 
     config = load_config(spec.checkpoint, spec.config, "model.language", meta)
+    check(config, spec.max_length, spec.checkpoint or "model.language.config")
     own = load_tokenizer(spec.checkpoint) if spec.checkpoint and not meta else None
     known = own.get_vocab() if own is not None else {}
     tokenizer = tokenizer or own

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from torch import nn
 
 from loupe.errors import ConfigError, unknown_name
@@ -44,7 +43,7 @@ def dtype_of(name: str | torch.dtype) -> torch.dtype:
 
 
 def in_numbers(module: nn.Module, kind: torch.dtype) -> nn.Module:
-    """The same module with its parameters of that kind. Buffers stay: in bfloat16 the angles of far places are wrong."""
+    """The same module with its parameters of that kind. Buffers stay: in bfloat16 angles of far places are wrong."""
     for parameter in module.parameters():
         if parameter.is_floating_point():
             parameter.data = parameter.data.to(kind)

@@ -18,6 +18,8 @@ class AddedEmbedding(nn.Module):
         added = (offset >= 0) & (offset < len(self.rows))
         known = self.base(ids.masked_fill(added, 0))
         fresh = nn.functional.embedding(offset.clamp(0, len(self.rows) - 1), self.rows).to(known.dtype)
+        if (louder := getattr(self.base, "embed_scale", None)) is not None:  # Gemma-3's embedding is no plain one
+            fresh = fresh * louder
         return torch.where(added[..., None], fresh, known)
 
     @property

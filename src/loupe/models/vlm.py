@@ -97,8 +97,12 @@ class VLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., D] -> [..., V]."""
-        out = self.language.get_output_embeddings()(hidden)
-        cap = getattr(self.language.config, "final_logit_softcapping", None)
+        out, config = self.language.get_output_embeddings()(hidden), self.language.config.get_text_config()
+        if config.model_type.startswith("cohere"):
+            out = out * config.logit_scale
+        if factor := getattr(config, "logits_scaling", None):  # Granite divides by it
+            out = out * factor if config.model_type == "hyperclovax" else out / factor
+        cap = getattr(config, "final_logit_softcapping", None)
         return cap * torch.tanh(out / cap) if cap else out
 
     def losses(self, batch: Batch) -> Tensor:
