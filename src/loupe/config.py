@@ -49,6 +49,9 @@ def from_json(cls, data, where: str = ""):
     if classes:
         return _dataclass_from_json(classes, data, where)
     bare, arguments = _bare(cls), typing.get_args(_single(cls))
+    if (bare is tuple and not isinstance(data, (list, tuple))) or (bare is dict and not isinstance(data, dict)):
+        raise ConfigError("a setting has the wrong type", got=repr(data), expected=_shape(bare, arguments),
+                          where=where or None)
     if bare is tuple or (isinstance(data, (list, tuple)) and bare is not dict):
         return tuple(from_json(_item_hint(cls, k), item, f"{where}.{k}".lstrip(".")) for k, item in enumerate(data))
     if bare is dict and arguments:
@@ -371,6 +374,15 @@ def _item_hint(declared, index: int):
 def _value_hint(declared):
     arguments = typing.get_args(_single(declared)) if _bare(declared) is dict else ()
     return arguments[1] if len(arguments) == 2 and arguments[1] not in (object, typing.Any) else None
+
+
+def _shape(bare, arguments) -> str:
+    """How a list or an object looks in JSON."""
+    if bare is dict:
+        return "{name: value, ...}"
+    inner = [_shape(_bare(a), typing.get_args(_single(a))) if _bare(a) in (tuple, dict) else _say(a)
+             for a in arguments if a is not Ellipsis]
+    return f"[{', '.join(inner)}{', ...' if Ellipsis in arguments else ''}]"
 
 
 def _say(declared) -> str:

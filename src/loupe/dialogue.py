@@ -93,6 +93,21 @@ class Dialogue:
                                                      Segment(self.answer_tail + self.stop))]
         return Rendered(_joined(prefix), _joined(body))
 
+    def spoken(self, sample: Sample, codec: Codec, frames: Sequence[Frame]) -> tuple[tuple[str, str], ...]:
+        """(role, words) of every turn, without the marks around turns: what trainers with a chat template of their own
+        take. A picture is `placeholder`; leading ones stand before the first words, each on a line of its own."""
+        self.check(sample, frames)
+        leading, turns = leading_pictures(sample)
+        out = []
+        for turn in self._worded(sample, turns):
+            parts = self._parts(turn, codec, frames, self.input_marks if turn.role == "user" else ("", ""))
+            text = "".join(self.placeholder if part.image is not None else part.text for part in parts).strip()
+            if not text:
+                raise _bad("a turn is empty", sample, do="give it words or regions, or drop the sample")
+            out.append((turn.role, text))
+        role, text = out[0]
+        return ((role, f"{self.placeholder}\n" * len(leading) + text), *out[1:])
+
     def _opening(self, images: Sequence[int]) -> tuple[list[Segment], list[Segment]]:
         """What stands up to the last leading picture, and what follows it whatever the question."""
         system = self.system_marks[0] + self.system + self.system_marks[1] if self.system else ""

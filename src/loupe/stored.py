@@ -13,10 +13,16 @@ from loupe.errors import FileError, RegionError
 from loupe.image import Image
 from loupe.plain import from_plain, to_plain
 from loupe.record import Object, Phrase, Question, Record, Relation, Step, Turns, Word
+from loupe.regions import Box, Mask, Point, Polygon
 
 LISTS = {"objects": Object, "phrases": Phrase, "relations": Relation, "questions": Question, "words": Word,
          "dialogues": Turns, "steps": Step}
+SPELLED = {str: "a text", int: "a whole number", bool: "true or false", types.NoneType: "null",
+           Box: '{"box": [x1, y1, x2, y2]}', Point: '{"point": [x, y]}', Polygon: '{"polygon": [[x, y], ...]}',
+           Mask: '{"mask": {"size": [height, width], "counts": "..."}}'}
 DEFAULTS = {kind: {f.name: f.default for f in fields(kind)} for kind in (*LISTS.values(), Record)}
+NEEDED = {kind: {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+          for kind in DEFAULTS}
 
 
 def to_stored(record: Record, picture: str) -> dict:
@@ -37,39 +43,64 @@ def _entry(entry) -> dict:
 
 def from_stored(data: dict, folder: Path, where: str = "") -> Record:
     """Inverse of `to_stored`; the picture's path is looked up from `folder`. Misshapen data is a FileError."""
+    place = ""
     try:
         given = dict(data)
         image = Image(path=Path(folder) / given.pop("picture"))
         for name, value in given.items():
-            kind = LISTS.get(name)
-            if kind is not None and not isinstance(value, (list, tuple)):
-                raise TypeError(f"{name} is no list")
-            if kind is not None:
-                given[name] = tuple(checked(kind(**{k: from_plain(v) for k, v in entry.items()})) for entry in value)
-            else:
+            if name not in LISTS:
                 given[name] = from_plain(value)
-        record = checked(Record(image=image, **given))
+                continue
+            if not isinstance(value, (list, tuple)):
+                raise TypeError(f"{name} is no list")
+            made = []
+            for k, entry in enumerate(value):
+                place = f": {name}[{k}]"
+                made.append(_made(LISTS[name], {key: from_plain(held) for key, held in entry.items()}))
+            given[name], place = tuple(made), ""
+        record = _made(Record, {"image": image, **given})
         if record.width < 1 or record.height < 1:
             raise TypeError(f"a picture of {record.width} x {record.height}")
         return record
-    except (TypeError, KeyError, AttributeError, RegionError) as error:
-        raise FileError("a line is no record", got=repr(data)[:100], expected=f"keys of {', '.join(DEFAULTS[Record])}",
-                        where=where, do=f"the value says: {error}") from None
+    except (TypeError, KeyError, AttributeError, RegionError, FileError) as error:
+        raise FileError("a line is no record", got=error, where=f"{where}{place}",
+                        do="docs/own-data.md says how a record is written") from None
+
+
+def _made(kind, given: dict):
+    """The value of these fields; a TypeError that says which of them is missing, strange or of another type."""
+    if not given.keys() <= DEFAULTS[kind].keys():
+        strange = next(name for name in given if name not in DEFAULTS[kind])
+        known = ", ".join("picture" if field == "image" else field for field in DEFAULTS[kind])
+        raise TypeError(f"{kind.__name__} with a strange key {strange!r} (known: {known})")
+    if not given.keys() >= NEEDED[kind]:
+        raise TypeError(f"{kind.__name__} without {', '.join(sorted(NEEDED[kind] - given.keys()))}")
+    return checked(kind(**given))
 
 
 def checked(value):
     """The value, if each of its fields holds what it says; else a TypeError."""
-    for name, fit in _fits(type(value)):
+    for name, fit, said in _fits(type(value)):
         held = getattr(value, name)
         if not fit(held):
-            raise TypeError(f"{type(value).__name__}.{name} holds {held!r}"[:100])
+            raise TypeError(f"{type(value).__name__}.{name} = {held!r:.60}, where {said} is expected")
     return value
 
 
 @functools.cache
-def _fits(kind: type) -> tuple[tuple[str, Callable[[object], bool]], ...]:
+def _fits(kind: type) -> tuple[tuple[str, Callable[[object], bool], str], ...]:
     hints = typing.get_type_hints(kind)
-    return tuple((f.name, _fit(hints[f.name])) for f in fields(kind))
+    return tuple((f.name, _fit(hints[f.name]), _said(hints[f.name])) for f in fields(kind))
+
+
+def _said(hint) -> str:
+    """How a value of this type stands in a line."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_said, inside))
+    if origin is tuple:
+        return f"[{_said(inside[0])}, ...]" if inside[-1] is ... else f"[{', '.join(map(_said, inside))}]"
+    return SPELLED.get(hint, hint.__name__)
 
 
 def _fit(hint) -> Callable[[object], bool]:

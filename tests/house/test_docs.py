@@ -61,7 +61,8 @@ def test_every_command_parses(words, capsys):
         from loupe.evals.suite import names_of
 
         for name in names_of(args.benchmarks.split(",")):
-            benchmark(name)
+            if not name.endswith(".json"):  # a file of the reader's
+                benchmark(name)
 
 
 def known_changes(verb: str, args) -> None:
@@ -73,7 +74,7 @@ def known_changes(verb: str, args) -> None:
     if name in RECIPES and verb != "build":
         recipe(name).change(*changes)
     else:
-        assert verb in ("show", "build") or name.isupper(), f"no recipe {name}"
+        assert verb in ("show", "build") or name.isupper() or name.endswith(".json"), f"no recipe {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

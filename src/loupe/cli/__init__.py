@@ -17,6 +17,7 @@ VERBS = {
     "check": "loupe.cli.check",
     "build": "loupe.cli.build",
     "show": "loupe.cli.show",
+    "export": "loupe.cli.export",
     "bootstrap": "loupe.cli.bootstrap",
     "regionchat": "loupe.cli.regionchat",
     "refine": "loupe.cli.refine",
@@ -37,7 +38,7 @@ VERBS = {
 }
 GROUPS = {
     "start here": ("demo", "doctor"),
-    "data": ("world", "check", "build", "show", "bootstrap", "regionchat", "refine", "relevance"),
+    "data": ("world", "check", "build", "show", "export", "bootstrap", "regionchat", "refine", "relevance"),
     "train": ("pretrain", "train", "import"),
     "measure": ("evaluate", "score", "reproduce"),
     "talk": ("chat", "serve"),

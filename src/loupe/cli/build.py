@@ -74,6 +74,17 @@ def read_mixture(what: str, stage: str | None, changes) -> tuple:
     return mixture, seed
 
 
+def read_recipe(what: str):
+    """The recipe of that name, or the one a JSON file holds."""
+    from loupe.errors import ConfigError
+
+    value = read_value(what)
+    if not hasattr(value, "stages"):
+        raise ConfigError("a mixture alone cannot be trained on", where=what,
+                          do="build it (loupe build) and give a recipe the corpus: loupe train RECIPE --data CORPUS")
+    return value
+
+
 def read_value(what: str):
     """The recipe of that name, or what a JSON file holds: a Recipe (it has stages) or a Mixture."""
     from loupe import config

@@ -1,4 +1,4 @@
-"""`loupe check RECIPE`: what of a recipe's data is there."""
+"""`loupe check RECIPE`: what of a recipe's or a mixture's data is there."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ from loupe.cli.roots import add_root, roots_of
 
 HELP = """Say what of a recipe's data lies in a folder, what is missing, and the totals reached.
 
-Pairs and dialogues are counted in 400 pictures a source and reckoned from them ("about"); --exact reads
+  loupe check chatspot --root DATA
+  loupe check mixture.json --root DATA
+
+What was left out or is odd stands below its source, with the first example. Pairs and dialogues are counted in 400 pictures a source and reckoned from them ("about"); --exact reads
 all. Leaves with exit code 2 if something is missing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe: chatspot, pink, ...")
+    parser.add_argument("recipe", metavar="RECIPE|MIXTURE.json", help="name of a recipe: chatspot, pink, ...; "
+                        "or a mixture or recipe as JSON")
     add_root(parser, required=True)
     parser.add_argument("--exact", action="store_true", help="count the pairs of every picture")
 
 
 def run(args: argparse.Namespace) -> int:
+    from loupe.cli.build import read_value
     from loupe.data.stock import LOOKED_AT, held_out, stocks
-    from loupe.recipes import recipe
 
-    made, roots = recipe(args.recipe), roots_of(args.root)
+    made, roots = read_value(args.recipe), roots_of(args.root)
+    mixtures = [stage.mixture for stage in made.stages] if hasattr(made, "stages") else [made]
     published, totals = said_by(args.recipe)
-    every = [(stage.mixture, source) for stage in made.stages for source in stage.mixture.sources]
+    every = [(mixture, source) for mixture in mixtures for source in mixture.sources]
     reached: dict[tuple, int] = {}  # a folder's pictures count once, however many sources read them
     pairs = dialogues = missing = 0
     about = False
@@ -44,8 +49,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"{source.name:<18}{stock.pictures:>10,}{number(published.get(source.name)):>11}"
               f"{mark + format(stock.pairs, ','):>11}{mark + format(stock.dialogues, ','):>11}  {folder}")
         for reason, count in sorted(stock.left_out.items()):
-            print(f"    left out or mended: {count:,} x {reason}")
-    for held in {h: None for stage in made.stages for h in stage.mixture.held_out}:
+            example = stock.examples.get(reason, "")
+            print(f"    odd or left out: {count:,} x {reason}" + (f" ({example:.80})" if example else ""))
+    for held in {h: None for mixture in mixtures for h in mixture.held_out}:
         why = held_out(held, roots)
         if why:
             missing += 1
@@ -55,9 +61,12 @@ def run(args: argparse.Namespace) -> int:
         f"{count:,} {what}" + (f" (the paper: {totals[what]:,})" if what in totals else "")
         for what, count in found.items()))
     be = "is" if missing == 1 else "are"
+    trains = hasattr(made, "stages")
+    roots_said = " ".join(f"--root {root}" for root in args.root)
+    name = args.recipe.removesuffix(".json").rpartition("/")[2]
     print(f"{missing} of its folders {be} missing or wrong; docs/real-data.md says how they should lie" if missing else
-          f"everything is there; next: loupe train {args.recipe} " + " ".join(f"--root {r}" for r in args.root)
-          + " --out runs/" + args.recipe)
+          f"everything is there; next: loupe {'train' if trains else 'build'} {args.recipe} {roots_said} "
+          f"--out {'runs' if trains else 'corpora'}/{name}")
     return 2 if missing else 0
 
 

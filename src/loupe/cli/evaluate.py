@@ -35,7 +35,8 @@ Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command afte
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), a "
                         "transformers folder or id, http://host/v1#model, or a baseline's name; or: list")
-    parser.add_argument("benchmarks", metavar="BENCHMARK[,BENCHMARK]", nargs="?", default="")
+    parser.add_argument("benchmarks", metavar="BENCHMARK[,BENCHMARK]", nargs="?", default="",
+                        help="names (`loupe evaluate list`), suites, or files: a benchmark of your own as JSON")
     add_root(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where predictions and report.html go "
                         "(default: evaluation/ in the model's folder)")

@@ -13,6 +13,7 @@ HELP = """Train a recipe, or go on with a run that was stopped.
   loupe train mini-start talk.optim.lr=1e-3 --root DATA --out runs/other
   loupe train coco-mini --root coco=/data/coco --out runs/photos
   loupe train pink --root DATA --root coco=/data/coco model.language.checkpoint=/weights/vicuna-7b --out runs/pink
+  loupe train runs/pink/recipe.json tune.optim.lr=2e-4 --root DATA --out runs/again
 
 `loupe show RECIPE --paths` prints every setting by its path; path=value changes one.
 Several processes or GPUs: accelerate launch -m loupe train ...
@@ -20,7 +21,8 @@ Several processes or GPUs: accelerate launch -m loupe train ...
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or a recipe as JSON: a "
+                        "run's recipe.json, or one of your own")
     parser.add_argument("overrides", metavar="path=value", nargs="*", help="settings to change")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR",
                         help="run folder: new, or of the same recipe to go on")
@@ -45,9 +47,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from loupe.recipes import recipe
+    from loupe.cli.build import read_recipe
 
-    chosen = recipe(args.recipe).change(*args.overrides)
+    chosen = read_recipe(args.recipe).change(*args.overrides)
     chosen = chosen.only(*args.stages.split(",")) if args.stages else chosen
     return start(chosen, args, args.data)
 

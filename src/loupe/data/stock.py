@@ -41,6 +41,7 @@ class Stock:
     dialogues: int = 0
     exact: bool = True  # pairs and dialogues counted in every record
     left_out: Counter = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)  # the first of each reason
     missing: str = ""
 
 
@@ -79,7 +80,7 @@ def counted(source: Source, records, looked_at: int | None) -> Stock:
         dialogues += len(record.dialogues) * any(name == "dialogue" for name, _ in asked)
     scale = pictures / read if read else 0
     return Stock(source, pictures, round(pairs * scale), round(dialogues * scale), read == pictures,
-                 Counter(records.problems))
+                 Counter(records.problems), {reason: some[0] for reason, some in records.examples.items() if some})
 
 
 def held_out(held: HeldOut, roots: Roots) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loupe.config import from_json
 from loupe.data.draw import place
 from loupe.errors import ConfigError, FileError, LoupeError, unknown_name
 from loupe.evals.asking import ask, order
 from loupe.evals.boxes_asked import read_boxes
 from loupe.evals.chatspot import CHATSPOT
 from loupe.evals.jitter import jittered, noisy
+from loupe.evals.metrics import METRICS
 from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
 from loupe.evals.shots import shown
@@ -73,12 +75,38 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
 )}
 
 
-def benchmark(name: str | Benchmark) -> Benchmark:
+def benchmark(name: str | os.PathLike | Benchmark) -> Benchmark:
+    """The benchmark of that name, or the one a JSON file holds."""
     if isinstance(name, Benchmark):
         return name
+    if os.fspath(name).endswith(".json"):
+        return _from_file(Path(name).expanduser())
     if name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS)
     return BENCHMARKS[name]
+
+
+def _from_file(path: Path) -> Benchmark:
+    """Fields of a Benchmark; those that are absent have their defaults, `name` is the file's."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise FileError("cannot read benchmark", got=error.strerror, where=path, do="check the path, or give a name of "
+                        "`loupe evaluate list`") from None
+    except ValueError as error:
+        raise FileError("not JSON", got=error, where=path) from None
+    if not isinstance(data, dict):
+        raise FileError("this is no benchmark", got=type(data).__name__, where=path,
+                        expected='{"reader": ..., "folder": ..., "split": ..., "task": ..., "metric": ...}')
+    data = {"name": path.stem, **data}
+    if not isinstance(data["name"], str) or Path(data["name"]).name != data["name"]:
+        raise ConfigError("a benchmark's name names its files", got=repr(data["name"]), expected="a plain word",
+                          where=path)
+    missing = [field for field in ("reader", "folder", "split") if field not in data]
+    if missing:
+        raise ConfigError("a benchmark lacks a field", got=f"no {', '.join(missing)}", where=path,
+                          expected="reader, folder, split, and task and metric where not grounding")
+    return from_json(Benchmark, data, str(path))
 
 
 @dataclass(frozen=True)
@@ -180,6 +208,8 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
     boxes: a file of found boxes, for benchmarks that ask about those (else boxes_<split>.json beside the data).
     """
     what = benchmark(named)
+    if what.metric not in METRICS:  # before a model answers
+        raise unknown_name("metric", what.metric, METRICS, f"benchmark {what.name}")
     if split is not None:
         what, count = replace(what, split=split, count=None), "any"
     if most is not None and what.draw is not None:

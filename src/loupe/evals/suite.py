@@ -34,12 +34,12 @@ class Verdict:
 
 
 def names_of(given: Iterable[str]) -> list[str]:
-    """Names of benchmarks and suites -> names of benchmarks, each once."""
+    """Names of benchmarks and suites -> names of benchmarks, each once; files of benchmarks stay as they are."""
     from loupe.evals.benchmark import BENCHMARKS
 
     given = list(given)
     for each in given:
-        if each not in SUITES and each not in BENCHMARKS:
+        if each not in SUITES and each not in BENCHMARKS and not each.endswith(".json"):
             raise unknown_name("benchmark", each, (*BENCHMARKS, *SUITES))
     return list(dict.fromkeys(name for each in given for name in SUITES.get(each, (each,))))
 

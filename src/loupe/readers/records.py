@@ -14,9 +14,11 @@ from loupe.errors import FileError
 from loupe.readers.base import Note, Reader
 from loupe.readers.stream import missing_file
 from loupe.record import Record
+from loupe.regions import Mask, Point, Region
 from loupe.stored import from_stored
 
 MARK = b'"picture": "'
+EDGE = 1.0  # pixels: less is rounding
 ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # a character beyond the first 65,536, or half of one
 
 
@@ -91,4 +93,31 @@ class Records(Reader):
 
     def _record(self, i: int, note: Note) -> Record:
         data, where = self._data(i)
-        return from_stored(data, self.root, where)
+        try:
+            record = from_stored(data, self.root, where)
+        except FileError as error:
+            line = f": line {self._line(i)}"
+            raise FileError(error.what, got=error.got, where=str(error.where).replace(where, f"{self.path}{line}"),
+                            do=error.do) from None
+        for region in (*(o.box for o in record.objects), *(p.region for p in record.phrases)):
+            reason = odd(region, record.width, record.height)
+            if reason:
+                note(reason, f"record {record.id}: {region}")
+        return record
+
+    def _line(self, i: int) -> int:
+        """Number of the line of record i, counted from 1."""
+        with open(self.path, "rb") as file:
+            return file.read(int(self._starts[i][0])).count(b"\n") + 1
+
+
+def odd(region: Region, width: int, height: int) -> str:
+    """Why these can hardly be pixels of this picture; "" where they can. Nothing is left out for it."""
+    if isinstance(region, Mask):
+        return "" if (region.width, region.height) == (width, height) else "mask of another size than its picture"
+    box = region.box
+    if box.x2 > width + EDGE or box.y2 > height + EDGE or box.x1 < -EDGE or box.y1 < -EDGE:
+        return "region reaches over its picture"
+    if not isinstance(region, Point) and 0 < box.x2 <= 1 and 0 < box.y2 <= 1:
+        return "region within one pixel: fractions of the picture?"
+    return ""
