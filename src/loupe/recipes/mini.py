@@ -113,6 +113,14 @@ TELLING = replace(  # and descriptions that say all that tells one thing from it
     DEEP, tasks=tuple({**dict(DEEP.tasks), "description": 5.0, "reconstruction": 2.5}.items()),
     task_options={**DEEP.task_options,
                   "description": {"phrases": "refers", "kinds": ("attribute",), "longest": True}})
+CONVERSING = replace(  # then questions in one dialogue whatever they ask, and what is worst: quarters, words in print
+    TELLING, tasks=tuple({**dict(TELLING.tasks), "description": 2.5, "coarse-position": 3.0, "region": 2.4,
+                          "reading": 2.5, "conversation": 0.8, "presence": 1.2, "question": 0.6}.items()),
+    task_options={**TELLING.task_options,
+                  "coarse-position": {**TELLING.task_options["coarse-position"], "empty": 0.25}})
+SETTLING = replace(  # and at last empty quarters as often as they are, and what is guessed at: statements, letters
+    CONVERSING, tasks=tuple({**dict(CONVERSING.tasks), "statement": 1.2, "choice": 1.0}.items()),
+    task_options=TELLING.task_options)
 STEEP = Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon")
 MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
     name="mini",
@@ -136,6 +144,10 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               epochs=None, steps=8500, batch=96),
         Stage("tell", Mixture((TELLING,), pairs_per_image=12),
               replace(STEEP, lr=6e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=1400, batch=96),
+        Stage("converse", Mixture((CONVERSING,), pairs_per_image=12, follow=0.4),
+              replace(STEEP, lr=1.2e-3, schedule="cosine"), ALL, epochs=None, steps=7000, batch=96),
+        Stage("settle", Mixture((SETTLING,), pairs_per_image=12, follow=0.4),
+              replace(STEEP, lr=4e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=1000, batch=96),
     ),
 )
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
