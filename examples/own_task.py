@@ -17,7 +17,7 @@ from loupe.tasks.base import Case, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Corner(Task):
-    """Words and truth, no files, no digits. (With a file of wordings beside the built-in ones `worded` may be left out.)"""
+    """Words and truth; no files, no digits."""
 
     name = "corner"
     needs = frozenset({"objects"})

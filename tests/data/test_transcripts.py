@@ -87,7 +87,8 @@ def test_what_cannot_be_written_is_counted(picture, tmp_path):
 
 
 def test_pictures_stand_where_they_are_named(picture, tmp_path):
-    two = Sample((picture, picture), (user("Is ", ImageMark(1), " like ", ImageMark(0), "?"), assistant("yes")), "", "a")
+    turns = user("Is ", ImageMark(1), " like ", ImageMark(0), "?"), assistant("yes")
+    two = Sample((picture, picture), turns, "", "a")
     bare = Sample((), (user("Where is it?"), assistant(Box(0, 0, 5, 5))), "stated", "b", canvas=(20, 10))
     write_transcripts([[two], [bare]], tmp_path / "x.json", codec("pink"), view)
     first, second = said(tmp_path / "x.json")

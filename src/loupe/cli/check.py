@@ -11,8 +11,9 @@ HELP = """Say what of a recipe's data lies in a folder, what is missing, and the
   loupe check chatspot --root DATA
   loupe check mixture.json --root DATA
 
-What was left out or is odd stands below its source, with the first example. Pairs and dialogues are counted in 400 pictures a source and reckoned from them ("about"); --exact reads
-all. Leaves with exit code 2 if something is missing."""
+What was left out or is odd stands below its source, with the first example. Pairs and dialogues are counted in
+400 pictures a source and reckoned from them ("about"); --exact reads all. Leaves with exit code 2 if something is
+missing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

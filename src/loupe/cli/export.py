@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "qwen2.5-vl, qwen3-vl, ... (docs/codecs.md)")
     parser.add_argument("--frame", metavar="NAME", help="what the model sees of a picture: whole, squash, pad, "
                         "centre-crop, smart-resize (default: as the codec's family does, else whole)")
-    parser.add_argument("--min-pixels", type=int, metavar="N", help="of smart-resize: the trainer's own setting (3,136)")
+    parser.add_argument("--min-pixels", type=int, metavar="N", help="of smart-resize: the trainer's own setting "
+                        "(3,136)")
     parser.add_argument("--max-pixels", type=int, metavar="N", help="of smart-resize: the trainer's own setting "
                         "(1,003,520)")
     parser.add_argument("--form", default="llava", metavar="NAME", help="llava or messages (default: llava)")
@@ -50,5 +51,5 @@ def run(args: argparse.Namespace) -> None:
     for reason, number in done.left_out.most_common():
         print(f"{number:>10,}  {reason}")
     if framing.name == "smart-resize":
-        print(f"coordinates hold for pictures of {framing.least:,} to {framing.most:,} pixels: tell the trainer the same")
+        print(f"coordinates hold where pictures have {framing.least:,} to {framing.most:,} pixels: train so")
     print(f"{done.dialogues:,} dialogues on {done.pictures:,} pictures in {args.out}")

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from loupe import predictors, serving
 
     serving.ready()
+    serving.free(args.host, args.port)  # before a model is loaded
     options = {name: value for name, value in (("device", args.device), ("dtype", args.dtype)) if value is not None}
     model = predictors.load(args.model, **options)
     shown = f"[{args.host}]" if ":" in args.host else args.host

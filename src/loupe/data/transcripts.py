@@ -59,7 +59,8 @@ def write_transcripts(groups: Sequence[Sequence[Sample]], path: str | Path, code
                 file.write("\n]\n" if dialogues else "[]\n")
         os.replace(part, path)
     except OSError as error:
-        raise FileError("cannot write", got=error.strerror, where=path, do="make room, or choose another file") from None
+        raise FileError("cannot write", got=error.strerror, where=path,
+                        do="make room, or choose another file") from None
     finally:
         part.unlink(missing_ok=True)
     return Written(dialogues, len(pictures), left_out)

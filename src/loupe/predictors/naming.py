@@ -69,7 +69,9 @@ def named(text: str) -> Named:
         return Named("foreign", text)
     if any(c in text for c in "/\\."):
         return Named("loupe", text)
-    raise unknown_name("model (no such folder either)", text, (MINI, *BASELINES))
+    error = unknown_name("model (no such folder either)", text, (MINI, *BASELINES))
+    raise ConfigError(error.what, got=error.got, do=error.do if "did you mean" in error.do else "name mini, a folder, "
+                      "an id of the hub (org/name), http://host/v1#model, or a baseline: " + ", ".join(BASELINES))
 
 
 def foreign(folder: Path) -> bool:

@@ -18,6 +18,21 @@ def ready() -> None:
                           do="pip install 'loupe[serve]'")
 
 
+def free(host: str, port: int) -> None:
+    """A ConfigError where nobody can listen at this address."""
+    import socket
+
+    if not 0 <= port < 65536:
+        raise ConfigError("there is no such port", got=port, expected="1 to 65535", where="port")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            raise ConfigError("cannot listen at this address", got=f"{host}, port {port}: {error.strerror}",
+                              do="choose another --port or --host, or stop what listens there") from None
+
+
 def application(model, **settings):
     """The ASGI application around a predictor; settings: of `loupe.serving.settings.Settings`."""
     ready()
@@ -31,6 +46,7 @@ def application(model, **settings):
 def serve(model, host: str = "127.0.0.1", port: int = 8000, **settings) -> None:
     """Answers until it is stopped. Only this machine is answered unless `host` says otherwise."""
     ready()
+    free(host, port)
     import uvicorn
 
     if host in LOOPBACK:
@@ -39,4 +55,4 @@ def serve(model, host: str = "127.0.0.1", port: int = 8000, **settings) -> None:
                 timeout_keep_alive=20, limit_concurrency=1024)
 
 
-__all__ = ["application", "ready", "serve"]
+__all__ = ["application", "free", "ready", "serve"]

@@ -13,5 +13,5 @@ from loupe.writers.visual_genome import write_visual_genome
 from loupe.writers.vqa import write_vqa
 
 __all__ = ["categories_of", "write_coco", "write_coco_captions", "write_llava", "write_llava_boxes", "write_looktwice",
-           "write_objects365", "write_records", "write_refer", "write_shards", "write_text_questions", "write_text_regions",
-           "write_visual_genome", "write_vizwiz_grounding", "write_vqa"]
+           "write_objects365", "write_records", "write_refer", "write_shards", "write_text_questions",
+           "write_text_regions", "write_visual_genome", "write_vizwiz_grounding", "write_vqa"]
