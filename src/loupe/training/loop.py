@@ -12,12 +12,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -103,9 +104,10 @@ def updates(job: Job, first: int) -> DataLoader:
     """The Work of updates first, first + 1, ... prepared ahead in background processes."""
     processes, rank = job.accelerator.num_processes, job.accelerator.process_index
     parts = processes * job.stage.accumulation
-    if job.stage.images < parts:
+    least = min(job.stage.images, len(job.groups))  # a process without a part would leave the others waiting
+    if least < parts:
         raise ConfigError("a batch has fewer pictures than parts it is cut into", where=f"stage {job.stage.name}",
-                          got=f"{job.stage.images} pictures (batch / pairs_per_image)",
+                          got=f"{least} pictures" + " (batch / pairs_per_image)" * (least == job.stage.images),
                           expected=f"at least {processes} processes x accumulation {job.stage.accumulation}")
     mine = range(rank * job.stage.accumulation, (rank + 1) * job.stage.accumulation)
     data = Updates(job.groups, job.work, job.stage.images, parts, mine)
@@ -114,7 +116,8 @@ def updates(job: Job, first: int) -> DataLoader:
 
 
 def _quiet_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
+    for number in (signal.SIGINT, signal.SIGTERM):  # the main process decides what Ctrl-C and a scheduler's stop mean
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 
@@ -133,7 +136,8 @@ def fit(job: Job, progress: Progress, journal: Journal | None, save: Callable[[b
         for works in loader:
             if isinstance(works, LoupeError):
                 raise works
-            facts = _update(job, module, works, progress.step)
+            facts = _update(job, module, works, progress.step, stop)
+            asked = facts.pop("asked") > 0
             now = time.perf_counter()
             _count(progress, facts, now - started)
             started = now
@@ -145,14 +149,15 @@ def fit(job: Job, progress: Progress, journal: Journal | None, save: Callable[[b
                 if journal is not None:
                     journal.write(line)
             progress.finished = progress.step == job.steps
-            save(stop.asked or progress.finished)
-            if stop.asked and not progress.finished:
+            save(asked or progress.finished)
+            if asked and not progress.finished:
                 raise KeyboardInterrupt
             started = time.perf_counter() if progress.finished else started
 
 
-def _update(job: Job, module: nn.Module, works: list[Work], step: int) -> dict:
-    """One optimiser step over the global batch; its summed numbers."""
+def _update(job: Job, module: nn.Module, works: list[Work], step: int, stop: Stop) -> dict:
+    """One optimiser step over the global batch; its summed numbers, and how many processes were asked to stop: all of
+    them end behind the same update, or some would wait for the others for ever."""
     accelerator, stage = job.accelerator, job.stage
     device = accelerator.device
     weight = accelerator.reduce(torch.tensor(sum(w.weight for w in works), dtype=torch.float64, device=device), "sum")
@@ -174,7 +179,7 @@ def _update(job: Job, module: nn.Module, works: list[Work], step: int) -> dict:
     norm = _norm(job, accelerator)
     _check(float(total), norm, works, stage, step)
     job.optimiser.step()
-    return _gathered(accelerator, works, weight, total, terms, job.objective.terms, norm)
+    return _gathered(accelerator, works, weight, total, terms, job.objective.terms, norm, stop.asked)
 
 
 def _norm(job: Job, accelerator: Accelerator) -> float:
@@ -195,17 +200,19 @@ def _check(total: float, norm: float, works: list[Work], stage: Stage, step: int
                         do="the last checkpoint is kept; lower optim.lr or use precision=float32 with a new --out")
 
 
-def _gathered(accelerator, works, weight, total, terms, names, norm) -> dict:
+def _gathered(accelerator, works, weight, total, terms, names, norm, asked: bool) -> dict:
     """Sums over all processes."""
     counts = sum((w.counts for w in works), torch.zeros(len(names), dtype=torch.float64))
-    local = torch.tensor([sum(w.images for w in works), sum(w.pairs for w in works)], dtype=torch.float64)
     drops = sum((w.drops for w in works), Counter())
+    local = torch.tensor([sum(w.images for w in works), sum(w.pairs for w in works), asked, drops.total()]).double()
     packed = torch.cat([total[None], terms, counts.to(terms.device), local.to(terms.device)])
-    packed = accelerator.reduce(packed, "sum").cpu().tolist()
+    *packed, images, pairs, asked, dropped = accelerator.reduce(packed, "sum").cpu().tolist()
+    if dropped and accelerator.num_processes > 1:
+        drops = sum(gather_object([drops]), Counter())
     k = len(names)
-    return {"loss": packed[0], "terms": dict(zip(names, packed[1:1 + k])), "counts": dict(zip(names, packed[1 + k:-2])),
-            "images": packed[-2], "pairs": packed[-1], "weight": float(weight), "tokens": float(weight), "norm": norm,
-            "drops": drops}
+    return {"loss": packed[0], "terms": dict(zip(names, packed[1:1 + k])), "counts": dict(zip(names, packed[1 + k:])),
+            "images": images, "pairs": pairs, "asked": asked, "weight": float(weight), "tokens": float(weight),
+            "norm": norm, "drops": drops}
 
 
 def _count(progress: Progress, facts: dict, seconds: float) -> None:
@@ -218,6 +225,14 @@ def _count(progress: Progress, facts: dict, seconds: float) -> None:
     for reason, count in facts.pop("drops").items():
         progress.drops[reason] = progress.drops.get(reason, 0) + count
     metrics.add(progress, seconds=seconds, updates=1, **facts)
+
+
+@contextmanager
+def seeded(seed: int, stage: str):
+    """Random numbers that depend on the recipe's seed and the stage alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_seed(seed, stage, 0, 0, 0))
+        yield
 
 
 def _seed(seed: int, stage: str, step: int, process: int, part: int) -> int:

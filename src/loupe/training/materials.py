@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -37,6 +39,7 @@ from loupe.training.pairing import Aligning, Paired, PairWork, fitting
 from loupe.training.pairing import check as check_pairing
 from loupe.training.pretraining import Dense, DenseWork, Drawn, Words
 from loupe.training.recipe import Recipe, Stage
+from loupe.training.state import cannot_write
 
 WORDED = 100  # times a built-in file of wordings is read for a tokenizer, in lines
 SCANNED = 2000  # records read for the words of dense supervision, groups rendered for a tokenizer
@@ -272,10 +275,18 @@ class PairedRecords(Captioned):
 
 
 def keep(tokenizer, folder: Path):
-    """Save a tokenizer, whole or not at all, and give it back."""
-    temporary = folder.with_name(f".{folder.name}")
-    tokenizer.save_pretrained(str(temporary))
-    temporary.rename(folder)
+    """Save a tokenizer, whole or not at all, and give it back; where another process was first, the one it kept."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        tokenizer.save_pretrained(str(temporary))
+        temporary.chmod(0o755)  # mkdtemp's are for its owner alone
+        temporary.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():
+            raise cannot_write(error, folder) from error
+        return load_tokenizer(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return tokenizer
 
 

@@ -23,13 +23,12 @@ from loupe.data.mixture import Mixture
 from loupe.errors import ImageError
 from loupe.evals.metrics.detection import Seen, average_precision, pairs, rates
 from loupe.models.checkpoint import write_folder
-from loupe.models.device import device_of
 from loupe.models.refined import Refined, refine
 from loupe.models.refiner import Refiner, RefinerConfig, load_refiner, save_refiner
 from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
-from loupe.training import state
+from loupe.training import machine, state
 from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
@@ -63,8 +62,7 @@ def pretrain_refiner(recipe: RefinerRecipe, out: str | Path, roots: Roots = None
     roots: the folder that holds the sources' folders, or {source folder: path}. habits: see training.run.Habits.
     """
     folder, how = Path(out), Habits(**habits)
-    device_of(how.device)
-    accelerator = Accelerator(cpu=how.device == "cpu")
+    accelerator = machine.accelerator(how.device)
     with accelerator.main_process_first():
         claim(folder, recipe)
     if not (folder / PART).is_dir():

@@ -13,20 +13,18 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
 
 from loupe import config
 from loupe.errors import ConfigError
 from loupe.models import checkpoint
 from loupe.models.assembly import quiet
-from loupe.models.device import device_of
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
-from loupe.training import state
+from loupe.training import machine, state
 from loupe.training.exam import sit
 from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
-from loupe.training.loop import Job, fit, precision
+from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials
 from loupe.training.optim import optimiser, tables
 from loupe.training.recipe import Recipe
@@ -49,7 +47,7 @@ class Run(RunFolder):
 class Habits:
     """Where and how a run works; nothing here changes what it learns."""
 
-    device: str | None = None  # "cpu", "cuda"; None: what accelerate finds
+    device: str | None = None  # "cpu", "cuda", "cuda:1" in a single process; None: what accelerate finds
     workers: int | None = None  # processes that prepare data; None: one, or none where the processor itself trains
     save_minutes: float = 5.0
     save_steps: int | None = None
@@ -66,9 +64,7 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
     data: a corpus written by `loupe build`, used in place of the mixtures of language stages. habits: see Habits.
     """
     folder, how = Path(out), Habits(**habits)
-    device_of(how.device)  # one that is not there is said before anything is written
-    accelerator = Accelerator(cpu=how.device == "cpu", kwargs_handlers=[
-        DistributedDataParallelKwargs(find_unused_parameters=True)])
+    accelerator = machine.accelerator(how.device, unused=True)  # one that is not there is said before all else
     with accelerator.main_process_first():
         claim(folder, recipe)
     if all((folder / name).is_dir() for name in outputs(recipe)):
@@ -104,7 +100,8 @@ class Trainer:
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
         objective = None
         for k, stage in enumerate(self.recipe.stages):
-            trainable = apply(self.model, stage.tune)
+            with seeded(self.recipe.seed, stage.name):  # adapters and LoRA matrices begin with random numbers
+                trainable = apply(self.model, stage.tune)
             if at is not None and (k < progress.index or (k == progress.index and progress.finished)):
                 continue
             if at is None or k > progress.index:
