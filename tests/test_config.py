@@ -171,3 +171,16 @@ def test_stages_may_be_left_out_of_a_path():
     assert pink.change("tune.optim.lr=1") == pink.change("stages.tune.optim.lr=1") != pink
     with pytest.raises(ConfigError, match="unknown setting or stage: got 'tun'.*did you mean 'tune'.*align, tune"):
         pink.change("tun.optim.lr=1")
+
+
+@pytest.mark.parametrize("data, says", [
+    ({"tasks": ["grounding"]}, r"got 'grounding', expected \[str, float\], in tasks.0"),
+    ({"tasks": {"grounding": 1}}, r"expected \[\[str, float\], ...\], in tasks"),
+    ({"options": "file=x"}, r"expected \{name: value, ...\}, in options"),
+])
+def test_a_text_is_no_list(data, says):
+    """Its letters are not taken for elements."""
+    from loupe.data.mixture import Source
+
+    with pytest.raises(ConfigError, match=says):
+        from_json(Source, {"name": "a", "reader": "coco", "folder": "coco", **data})

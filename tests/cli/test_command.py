@@ -90,6 +90,16 @@ def test_roots():
         roots_of([".", "."])
 
 
+def test_doctor_tells_the_data_sets_that_are_there(tmp_path, capsys):
+    for name in ("refer/refcoco/refs(unc).p", "pope/coco/coco_pope_random.json", "laion/00000.tar", "other/a.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    cli.main(["doctor", "--root", str(tmp_path)])
+    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert [lines[name][0] for name in ("refer", "pope", "laion")] == ["1", "1", "1"] and "other" not in lines
+    assert lines["coco"] == ["not", "there"] and "gqa" not in lines
+
+
 def test_doctor_finds_a_missing_package(monkeypatch, capsys):
     monkeypatch.setitem(cli.import_module("loupe.cli.doctor").NEEDED, "no-such-package", ("1.0", None))
     assert cli.main(["doctor"]) == 2

@@ -82,3 +82,18 @@ def test_a_folder_claimed_by_mistake(tmp_path):
     (tmp_path / "run" / "checkpoints").mkdir()
     with pytest.raises(ConfigError, match="old values to go on with it"):
         claim(tmp_path / "run", recipe("mini-demo").change("seed=1"))
+
+
+def test_a_folder_without_a_model_is_said_before_data_is_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("loupe.evals.open_questions", lambda *a, **k: pytest.fail("read"))
+    (tmp_path / "empty").mkdir()
+    for name, got in (("empty", "an empty folder"), ("none", "no such folder")):
+        said = line(capsys, "evaluate", tmp_path / name, "refcoco-val", "--root", tmp_path)
+        assert f"no model lies here: got {got}" in said
+
+
+def test_what_a_model_may_be_is_said():
+    with pytest.raises(ConfigError, match="did you mean 'mini'"):
+        loupe.load("minni")
+    with pytest.raises(ConfigError, match=r"name mini, a folder, an id of the hub \(org/name\), http"):
+        loupe.load("zzzz")

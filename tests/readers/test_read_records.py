@@ -48,6 +48,36 @@ def test_a_torn_line_and_a_foreign_one_are_told(made):
         Records(root, missing="keep")[0]
 
 
+@pytest.mark.parametrize("change, says", [
+    ({"id": None}, "got Record without id"), ({"id": 4}, "Record.id = 4, where a text is expected"),
+    ({"label": "cup"}, "strange key 'label' .known: picture, width"),
+    ({"objects": [{"id": "1", "box": [1, 2, 3, 4]}]}, r'Object.box = .1, 2, 3, 4., where .*"box": \[x1, y1, x2, y2\].* '
+     r"line 2: objects\[0\]"),
+    ({"questions": [{"text": "?", "answers": "red"}]}, r"'red', where \[a text, ...\] is expected"),
+    ({"phrases": [{"text": "a cup", "region": {"box": [9, 0, 1, 4]}}]}, r"Box is inside out.*phrases\[0\]"),
+    ({"objects": [{"id": "1", "box": {"box": [0, 0, 1]}}]}, "cannot read a stored box"),
+])
+def test_what_is_wrong_is_said_with_line_and_field(change, says, made):
+    root, _ = made
+    path, lines = root / "train.jsonl", (root / "train.jsonl").read_text().splitlines()
+    data = {key: value for key, value in (json.loads(lines[1]) | change).items() if value is not None}
+    path.write_text("\n".join([lines[0], json.dumps(data), ""]))
+    with pytest.raises(FileError, match=says):
+        Records(root)[1]
+
+
+@pytest.mark.parametrize("box, reason", [
+    ([1, 2, 97.5, 9], "region reaches over its picture"), ([-2, 2, 7, 9], "region reaches over its picture"),
+    ([0.1, 0.2, 0.8, 1], "region within one pixel: fractions of the picture?"), ([0, 0, 96.9, 96], None)])
+def test_odd_regions_are_counted_and_kept(box, reason, made):
+    root, records = made
+    line = {"picture": "a.png", "width": 96, "height": 96, "id": "a", "source": "mine",
+            "objects": [{"id": "1", "box": {"box": box}}], "phrases": [{"text": "x", "region": {"point": [0.5, 0.5]}}]}
+    (root / "train.jsonl").write_text(json.dumps(line) + "\n")
+    read = Records(root, missing="keep")
+    assert read[0].objects[0].box.xyxy == tuple(box) and dict(read.problems) == ({reason: 1} if reason else {})
+
+
 def test_half_a_character_is_told(made):
     """JSON may spell it, no file can hold it; a whole one beyond the first plane is read."""
     root, records = made

@@ -17,6 +17,11 @@ NEEDED = {"torch": ("2.6", "2.14"), "transformers": ("5.17", "6"), "tokenizers":
           "safetensors": ("0.6", None), "accelerate": ("1.10", None), "peft": ("0.18", None), "numpy": ("1.26", None),
           "pillow": ("11", "14"), "tqdm": ("4.66", None)}
 FOLDERS = ("coco", "visual_genome", "refer", "objects365", "llava")
+MORE = ("llava_cc3m", "llava_665k", "ocr_vqa", "st_vqa", "docvqa", "textvqa", "coco_text", "hiertext", "art", "pointqa",
+        "laion", "cc3m", "cc12m", "sbu", "grit", "vqav2", "okvqa", "gqa", "dvqa", "chartqa", "ai_challenger",
+        "scienceqa", "ai2d", "m3it", "mmc4", "pope", "mmbench", "mm-vet", "vizwiz_grounding", "records", "regionchat",
+        "games")  # told where they are there
+ENDINGS = (".json", ".jsonl", ".p", ".tsv", ".tar")
 
 
 def add_arguments(parser) -> None:
@@ -35,7 +40,8 @@ def run(args) -> int:
     for line in wrong:
         print(f"loupe doctor: {line}", file=sys.stderr)
     if not wrong:
-        print("all well; run next: loupe demo")
+        print("all well; run next: " + ("loupe demo" if args.root is None else
+                                        f"loupe check RECIPE --root {args.root}, which says what of its data is there"))
     return 2 if wrong else 0
 
 
@@ -90,9 +96,9 @@ def _data(root: Path, wrong: list[str]) -> list[tuple[str, str]]:
         wrong.append(f"folder does not exist: got {root}, expected a folder that holds {', '.join(FOLDERS)}")
         return []
     out = []
-    for name in FOLDERS:
+    for name in (*FOLDERS, *(name for name in MORE if (root / name).is_dir())):
         folder = root / name
-        files = sum(1 for f in folder.rglob("*") if f.suffix in (".json", ".p")) if folder.is_dir() else 0
+        files = sum(path.suffix in ENDINGS for deep in ("*", "*/*") for path in folder.glob(deep))
         out.append((name, f"{files} annotation files, in {folder}" if folder.is_dir() else "not there"))
     return out
 

@@ -10,7 +10,7 @@ from loupe.cli.found_boxes import REFINER, found_boxes
 from loupe.cli.roots import add_root, roots_of
 from loupe.cli.scoring import add_scoring, judged, scoring_of
 from loupe.cli.seeing import add_seeing, seeing
-from loupe.errors import ConfigError
+from loupe.errors import CheckpointError, ConfigError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.chatspot import JITTERED
 from loupe.evals.jitter import SCALES
@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> None:
         args.jitter = ",".join(map(str, SCALES))
     if args.limit is None and suite:
         args.limit = LIMIT
-    roots, out = roots_of(args.root), args.out or _place(args.model)
+    place = _place(args.model)
+    roots, out = roots_of(args.root), args.out or place
     out = out / f"without-{args.without.replace(',', '-')}" if args.without else out
     scoring = scoring_of(args)
     if args.jitter is not None:
@@ -188,10 +189,14 @@ def _report(results: list, model: str, roots, out: Path, seconds: float, title: 
 
 
 def _place(model: str) -> Path:
-    """Beside the weights of a run, below the working directory for everything else."""
+    """Beside the weights of a run, below the working directory for everything else. A folder without a model is told
+    here, before any data is read."""
     from loupe.predictors import named
 
     what, folder = named(model), Path(model).expanduser()
+    if what.kind == "loupe" and not (folder.is_dir() and any(folder.iterdir())):
+        raise CheckpointError("no model lies here", got="an empty folder" if folder.is_dir() else "no such folder",
+                              where=model, do="give a run or checkpoint folder, or mini")
     return folder / "evaluation" if what.kind == "loupe" and folder.is_dir() else Path("evaluation") / what.label
 
 
