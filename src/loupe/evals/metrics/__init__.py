@@ -19,6 +19,8 @@ METRICS = {
     "relations": "loupe.evals.metrics.looks:predicates",
     "captions": "loupe.evals.metrics.looks:captions",
     "cider": "loupe.evals.metrics.cider:score",
+    "anls": "loupe.evals.metrics.printed:anls",
+    "relaxed": "loupe.evals.metrics.printed:relaxed",
     "classes": "loupe.evals.metrics.classes:score",
     "contains": "loupe.evals.metrics.contains:score",
     "yes-no": "loupe.evals.metrics.yes_no:score",
