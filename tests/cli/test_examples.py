@@ -21,6 +21,17 @@ def test_own_benchmark(tmp_path, monkeypatch, capsys):
     assert "upper-half" in said and "IoU >= 0.5" in said
 
 
+def test_own_task(tmp_path, monkeypatch, capsys):
+    from loupe.tasks import TASKS
+
+    monkeypatch.setattr("loupe.tasks.TASKS", dict(TASKS))  # the example adds to it
+    world.write(tmp_path / "data", 4, 0, val=20)
+    monkeypatch.setattr(sys, "argv", ["own_task.py", str(tmp_path / "data"), "whole-image"])
+    runpy.run_path(str(EXAMPLES / "own_task.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert "/corner/" in said and any(f"truth: {edge} " in said for edge in ("top", "bottom"))
+
+
 def test_ask_about_a_region(tmp_path, monkeypatch, capsys):
     """With a stand-in for the model: the calls fit the public interface."""
     import loupe
