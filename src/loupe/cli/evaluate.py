@@ -10,6 +10,7 @@ from loupe.cli.found_boxes import REFINER, found_boxes
 from loupe.cli.roots import add_root, roots_of
 from loupe.cli.scoring import add_scoring, judged, scoring_of
 from loupe.cli.seeing import add_seeing, seeing
+from loupe.cli.shared import answer_part_of, answer_parts, check_shared
 from loupe.errors import CheckpointError, ConfigError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.chatspot import JITTERED
@@ -26,9 +27,12 @@ HELP = """measure a model on benchmarks, beside trivial baselines
   loupe evaluate mini chatspot-mini --root data/judging --out judged
   loupe evaluate runs/spot coco-classes-found-val2017 --root /data --boxes dino.json --encoder clip:clip-vit-large
   loupe evaluate mini chatspot-mini-jitter --root data/judging --out judged
+  loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --workers 8
+  loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --out judged --part 3/8
 
 A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise.
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
+--workers shares the pictures out to processes of this machine; --part K/N to machines with one folder --out.
 `loupe evaluate list` names the benchmarks."""
 
 
@@ -57,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jitter-seeds", type=int, default=5, metavar="N", help="draws of each amount (5)")
     add_scoring(parser)
     add_seeing(parser)
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the pictures of each "
+                        "benchmark, a GPU each where there are several (default: 1)")
+    parser.add_argument("--part", type=_part, metavar="K/N", help="answer only the K-th of N parts of each benchmark "
+                        "and stop, as one of several machines; then the command without it scores the whole")
     parser.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (default: 64)")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer (default: 128)")
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
@@ -68,6 +76,13 @@ def _count(text: str) -> int | str:
     if text != "any" and not text.isdigit():
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or any")
     return text if text == "any" else int(text)
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected K/N, as 1/8 to 8/8")
+    return int(part), int(parts)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -84,6 +99,7 @@ def run(args: argparse.Namespace) -> None:
         args.jitter = ",".join(map(str, SCALES))
     if args.limit is None and suite:
         args.limit = LIMIT
+    check_shared(args)
     place = _place(args.model)
     roots, out = roots_of(args.root), args.out or place
     out = out / f"without-{args.without.replace(',', '-')}" if args.without else out
@@ -92,14 +108,21 @@ def run(args: argparse.Namespace) -> None:
         from loupe.cli.jitter import jitter
         from loupe.predictors import baseline
 
-        made = baseline(args.model) if args.model in BASELINES else _model(args)
+        made = baseline(args.model) if args.model in BASELINES else model_of(args)
         return jitter(args, names_of(given), roots, out, made, scoring)
     opened = _open(names_of(given), roots, args, suite, out)  # wrong data before a model is loaded
     if args.curve:
         from loupe.cli.curve import curve
 
         return curve(args, opened, roots, out)
-    predictor = None if args.model in BASELINES else _model(args)
+    if args.model not in BASELINES and args.part is not None:
+        for path in answer_part_of(args, opened, roots, out):
+            print(f"answered: {path}")
+        print(f"when all {args.part[1]} parts are there, the same command without --part scores the whole")
+        return None
+    if args.model not in BASELINES and args.workers > 1:
+        answer_parts(args, opened, roots, out)
+    predictor = None if args.model in BASELINES else model_of(args)
     shelf, results, started = Shelf(), [], time.monotonic()
     for questions in opened:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
@@ -127,7 +150,7 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
     return opened
 
 
-def _model(args: argparse.Namespace):
+def model_of(args: argparse.Namespace):
     from loupe.predictors import load, without
 
     made = load(args.model, device=args.device, dtype=args.dtype, rows=args.batch, answer=args.max_tokens,
@@ -149,12 +172,20 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
     shown = [judged(evaluate(first, questions, roots, out, limit=args.limit, scoring=scoring), args, out)]
     shown += [evaluate(others[name], questions, roots, limit=args.limit, progress=False, scoring=scoring)
               for name in BASELINES if name in others]
-    if predictor is not None and (args.blind or (questions.benchmark.draw and not questions.benchmark.form)):
-        path = None if shown[0].path is None else shown[0].path.with_suffix(".blind.jsonl")
-        blind = evaluate(Blind(predictor), questions, roots, path, limit=args.limit, scoring=scoring)
+    if predictor is not None and asked_blind(questions, args):
+        blind = evaluate(Blind(predictor), questions, roots, blind_file(questions, out), limit=args.limit,
+                         scoring=scoring)
         shown.append(judged(blind, args, out))
     print("\n" + table(shown) + "\n")
     return shown
+
+
+def asked_blind(questions, args: argparse.Namespace) -> bool:
+    return args.blind or bool(questions.benchmark.draw and not questions.benchmark.form)
+
+
+def blind_file(questions, out: Path) -> Path:
+    return out / f"{questions.benchmark.name}.blind.jsonl"
 
 
 def baselines(questions, roots, shelf: Shelf | None = None) -> dict:

@@ -100,12 +100,12 @@ class Writer:
         self.path = Path(path)
         self.done: dict[str, Prediction] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = json.loads(json.dumps({"loupe": KIND, "version": VERSION, **header}))
+        self.header = header = json.loads(json.dumps({"loupe": KIND, "version": VERSION, **header}))
         if self.path.exists() and self.path.stat().st_size:
             self._mend()
         if self.path.exists() and self.path.stat().st_size:
             known, predictions = read(self.path)
-            self._check(known, header)
+            check_same(known, header, self.path)
             self.done = {p.id: p for p in predictions}
             self._file = self.path.open("a", encoding="utf-8")
         else:
@@ -135,12 +135,14 @@ class Writer:
         elif size < self.path.stat().st_size:
             os.truncate(self.path, size)
 
-    def _check(self, known: dict, header: dict) -> None:
-        for key in SAME:
-            if known.get(key) != header.get(key):
-                raise FileError("these predictions are of another run", where=self.path,
-                                got=f"{key} {_short(known.get(key))}", expected=_short(header.get(key)),
-                                do="give another --out, or delete the file to start again")
+
+def check_same(known: Mapping, header: Mapping, path: Path) -> None:
+    """FileError unless the header `known`, of the file, is of the same model and questions as `header`."""
+    for key in SAME:
+        if known.get(key) != header.get(key):
+            raise FileError("these predictions are of another run", where=path,
+                            got=f"{key} {_short(known.get(key))}", expected=_short(header.get(key)),
+                            do="give another --out, or delete the file to start again")
 
 
 def _whole_lines(path: Path) -> Iterator[str]:

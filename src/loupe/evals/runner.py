@@ -13,6 +13,7 @@ from loupe.errors import ConfigError
 from loupe.evals.benchmark import Benchmark, Questions, open_questions
 from loupe.evals.grid import asked
 from loupe.evals.metrics import Scores, by_kind, measure
+from loupe.evals.parts import deal, gather, part_file
 from loupe.evals.predictions import Prediction, Writer, prediction, read
 from loupe.plain import Roots
 from loupe.predictor import Predictor
@@ -96,16 +97,41 @@ def identity(predictor: Predictor) -> dict:
     return {"name": predictor.name, **getattr(predictor, "identity", {})}
 
 
+def answer_part(predictor: Predictor, questions: Questions, root: Roots, out: str | os.PathLike, part: int, parts: int,
+                *, limit: int | None = None) -> Path:
+    """Answers part 1 .. parts of the questions (whole pictures) that `out` does not hold, into a file of its own beside
+    the benchmark's; the next `evaluate` with this `out` takes them up. Goes on after a stop."""
+    if not 1 <= part <= parts:
+        raise ConfigError("no such part", got=f"{part} of {parts}", expected=f"1 to {parts}")
+    predictor, path = asked(predictor, questions.benchmark), _file(out, questions.benchmark.name)
+    held = {p.id for p in read(path)[1]} if path.is_file() and path.stat().st_size else set()
+    mine = [s for s in deal(questions.some(limit), part, parts) if s.id not in held]
+    with Writer(part_file(path, part, parts), _header(predictor, questions)) as writer:
+        _answered(predictor, mine, root, writer)
+    return writer.path
+
+
+def _header(predictor: Predictor, questions: Questions) -> dict:
+    return {"benchmark": questions.benchmark.spec(), "model": identity(predictor), "questions": questions.hash,
+            "count": len(questions), "data": questions.data_hash}
+
+
 def _written(predictor, questions: Questions, samples, root: Roots, path: Path, bar) -> list[Prediction]:
-    header = {"benchmark": questions.benchmark.spec(), "model": identity(predictor), "questions": questions.hash,
-              "count": len(questions), "data": questions.data_hash}
-    with Writer(path, header) as writer:
-        left = [s for s in samples if s.id not in writer.done]
-        bar.update(len(samples) - len(left))
-        for sample, answer in zip(left, predictor.answer(left), strict=True):
-            writer.write(prediction(sample, _answer(answer), root))
-            bar.update()
+    with Writer(path, _header(predictor, questions)) as writer:
+        gather(writer)
+        _answered(predictor, samples, root, writer, bar)
         return [writer.done[s.id] for s in samples]
+
+
+def _answered(predictor, samples, root: Roots, writer: Writer, bar=None) -> None:
+    """Asks what the writer does not hold."""
+    left = [s for s in samples if s.id not in writer.done]
+    if bar is not None:
+        bar.update(len(samples) - len(left))
+    for sample, answer in zip(left, predictor.answer(left), strict=True):
+        writer.write(prediction(sample, _answer(answer), root))
+        if bar is not None:
+            bar.update()
 
 
 def _answer(answer: Answer) -> Answer:

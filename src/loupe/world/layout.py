@@ -139,7 +139,7 @@ def _run(out: Path, settings: Settings, jobs: list, workers: int) -> Iterator[in
         for job in jobs:
             yield _part(out, settings, *job)
         return
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _die_with_parent)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), die_with_parent)
     try:
         waiting: set[Future] = set()
         for job in jobs:
@@ -153,7 +153,7 @@ def _run(out: Path, settings: Settings, jobs: list, workers: int) -> Iterator[in
         pool.shutdown(cancel_futures=True)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A worker whose parent was killed would wait for work for ever."""
     parent = multiprocessing.parent_process()
 
