@@ -1,4 +1,4 @@
-"""Questions shared out: whole pictures, each question once, the same file in the end, and clear words when one fails."""
+"""Questions shared out: whole pictures, each question once, the same file in the end, clear words when one fails."""
 
 import json
 
