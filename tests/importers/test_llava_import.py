@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
+
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
 from loupe import cli
 from loupe.errors import CheckpointError
@@ -59,3 +63,16 @@ def test_what_is_refused(released, tmp_path, capsys):
         importer("llava")().write(tmp_path / "out/language", tmp_path / "other")
     with pytest.raises(CheckpointError, match="cannot load"):
         importer("llava")().write(tmp_path / "nowhere", tmp_path / "other")
+
+
+def test_weights_are_written_as_they_were(released, tmp_path):
+    """In float16, as they are released: bfloat16 would cut three bits off each."""
+    folder, theirs = released
+    half = tmp_path / "half"
+    shutil.copytree(folder, half)
+    copy.deepcopy(theirs).half().save_pretrained(half)
+    importer("llava")().write(half, tmp_path / "out")
+    written = load_file(tmp_path / "out/language/model.safetensors")
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert torch.equal(written[name], theirs.model.language_model.layers[0].self_attn.q_proj.weight.half())
+    assert {t.dtype for t in load_file(tmp_path / "out/vision/model.safetensors").values()} == {torch.float16}

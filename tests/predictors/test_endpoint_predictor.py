@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from stub_endpoint import coloured, said, served
 
 import loupe
 from loupe.cli import main
+from loupe.endpoint import EndpointError, Settings
 from loupe.errors import ConfigError, LoupeError
 from loupe.image import Image
+from loupe.predictors.line import Line
 from loupe.regions import Box, Point
 from loupe.sample import Sample, user
 
@@ -243,3 +246,17 @@ def test_chat_from_the_command_line(tmp_path, capsys):
         assert "@box(16,8,64,32)" in capsys.readouterr().out
         assert main(["segment", f"{url}#seer", str(tmp_path / "a.png"), "red"]) == 2
         assert "answers in words only" in capsys.readouterr().err
+
+
+def test_many_questions_refused_together_for_their_scores():
+    """As many refusals in a row as mean that the endpoint takes nothing: each is asked again without scores."""
+    class Refuses:
+        async def ask(self, body):
+            if "logprobs" in body:
+                raise EndpointError("the endpoint refuses the request", got="status 400: 'logprobs is not supported'",
+                                    final=True)
+            return "said"
+
+    line = Line(Settings("http://localhost/v1", "m"))
+    line._client = Refuses()
+    assert asyncio.run(line._ask({}, True)) == "said" and not line._scored

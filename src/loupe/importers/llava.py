@@ -33,13 +33,14 @@ class Llava:
     frame: str = "pad-mean"
 
     def write(self, file: str | Path, out: str | Path, dtype: str = "bfloat16") -> Imported:
-        """OUT/vision and OUT/language in transformers' layout, OUT/model in loupe's."""
+        """OUT/vision and OUT/language in transformers' layout, number for number, OUT/model in loupe's. dtype: of the
+        parts while they are in memory."""
         from transformers import LlavaForConditionalGeneration
 
         place, out = Path(file).expanduser(), Path(out).expanduser().resolve()
         config = load_config(str(file), None, "the model", False)
         checked(config, file)
-        whole = load_weights(LlavaForConditionalGeneration, str(file), config, "the model", dtype)
+        whole = load_weights(LlavaForConditionalGeneration, str(file), config, "the model", "auto")
         inner = whole.model
         with quiet():
             write_folder(out / "vision", inner.vision_tower.save_pretrained, mark="config.json")

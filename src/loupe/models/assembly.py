@@ -7,6 +7,7 @@ import json
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ TOWERS = {
     "blip-2": "Blip2VisionModel", "blip_2_vision_model": "Blip2VisionModel",
     "vit": "ViTModel",
 }
+LEAST = 16  # entries of a vocabulary
 UNUSED = ("pooler.", "head.", "position_ids", "rotary_emb.inv_freq")  # may be missing or left over in a checkpoint
 
 
@@ -200,7 +202,27 @@ def load_tokenizer(checkpoint: str | Path):
     from transformers import AutoTokenizer
 
     with _readable(checkpoint, "tokenizer", "tokenizer.json, or the vocabulary it is made from") as place:
-        return AutoTokenizer.from_pretrained(place)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(place)
+        except (ImportError, ValueError) as error:
+            lacking = [name for name in ("sentencepiece", "protobuf") if not _installed(name)]
+            if not lacking or not any(word in str(error).lower() for word in (*lacking, "tiktoken")):
+                raise
+            raise CheckpointError("a tokenizer.model alone, as Vicuna's, is read by SentencePiece", where=checkpoint,
+                                  got=f"no {' and no '.join(lacking)}", do="pip install 'loupe[sentencepiece]'"
+                                  ) from None
+    if tokenizer.vocab_size < LEAST:  # transformers makes an empty one where it finds no files
+        raise CheckpointError("the tokenizer has no vocabulary", got=f"{tokenizer.vocab_size} entries",
+                              expected="tokenizer.json or tokenizer.model beside the weights", where=checkpoint)
+    return tokenizer
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def config_hash(config) -> str:
@@ -253,8 +275,9 @@ def _from_values(values: dict, where: str):
 
 
 def load_weights(kind, checkpoint: str, config, where: str, dtype: str, **options) -> nn.Module:
+    """dtype "auto": in the checkpoint's own numbers."""
     with quiet(), _readable(checkpoint, where, "config.json and model*.safetensors (or pytorch_model*.bin)") as place:
-        model, info = kind.from_pretrained(place, config=config, dtype=dtype_of(dtype),
+        model, info = kind.from_pretrained(place, config=config, dtype=dtype if dtype == "auto" else dtype_of(dtype),
                                            output_loading_info=True, **options)
     missing = [k for k in info["missing_keys"] if not any(u in k for u in UNUSED)]
     if missing:

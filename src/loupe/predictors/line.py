@@ -38,8 +38,8 @@ class Line:
             return await self._client.ask(body)
         try:
             return await self._client.ask({**body, "logprobs": True})
-        except EndpointError as error:
-            if error.final or "logprob" not in str(error).lower():
+        except EndpointError as error:  # final, where as many were refused at the same time as mean that all are
+            if "logprob" not in str(error).lower():
                 raise
         self._scored = False
         return await self._client.ask(body)
