@@ -128,6 +128,14 @@ def test_one_of_several_gpus(monkeypatch):
         machine.accelerator("cuda:3")
 
 
+def test_on_a_mac_the_processor_trains(monkeypatch):
+    """Sums of losses are float64, which Apple's GPU does not have."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert machine.accelerator().device.type == "cpu"
+    with pytest.raises(ConfigError, match="float64"):
+        machine.accelerator("mps")
+
+
 def test_two_processes_keep_one_tokenizer(tmp_path):
     """Both learn it when neither has found it; both go on with the one that was kept."""
     first, second = (train_tokenizer([words] * 4, 300, ["<s>"]) for words in ("red cup on a plate", "blue box by me"))

@@ -21,6 +21,9 @@ def accelerator(device: str | None = None, unused: bool = False) -> Accelerator:
     updates in which not every trainable parameter takes part. What `accelerate config` says of mixed precision is
     passed over: a stage says its own."""
     name = device_of(device)
+    if name.startswith("mps"):
+        raise ConfigError("losses are added up in float64, which this device has not", got=f"--device {name}",
+                          expected="cpu or cuda")
     index = torch.device(name).index if name.startswith("cuda") else None
     if index is not None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ConfigError("each of several processes has a GPU of its own", got=f"--device {name}",
@@ -34,4 +37,5 @@ def accelerator(device: str | None = None, unused: bool = False) -> Accelerator:
     handlers = [InitProcessGroupKwargs(timeout=PATIENCE)]
     if unused:
         handlers.append(DistributedDataParallelKwargs(find_unused_parameters=True))
-    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=handlers)
+    cpu = device == "cpu" or (name == "cpu" and torch.backends.mps.is_available())  # Apple's GPU has no float64
+    return Accelerator(cpu=cpu, mixed_precision="no", kwargs_handlers=handlers)
