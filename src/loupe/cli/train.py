@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "of `loupe refine`, or a folder that runs share (default: in the run)")
     parser.add_argument("--data", type=Path, metavar="DIR",
                         help="corpus written by `loupe build`, for the language stages")
+    parser.add_argument("--shard", action="store_true", help="cut the model up over the processes, where it does not "
+                        "fit into each with its gradients and optimiser; what is learnt is the same")
     add_run_arguments(parser)
 
 
@@ -69,7 +71,7 @@ def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
 
 def habits(args: argparse.Namespace) -> dict:
     """Of `add_run_arguments`, as training takes them."""
-    names = ("device", "workers", "save_minutes", "save_steps", "keep", "refined")
+    names = ("device", "workers", "shard", "save_minutes", "save_steps", "keep", "refined")
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 

@@ -29,6 +29,7 @@ from loupe.training.journal import Journal
 from loupe.training.objective import Work
 from loupe.training.optim import rate
 from loupe.training.recipe import Stage
+from loupe.training.sharding import whole
 from loupe.training.state import Progress
 
 NAMED = 8  # sample ids an error lists
@@ -53,6 +54,7 @@ class Job:
     precision: str = "float32"  # or "bf16": what stage.precision means here
     workers: int = 1
     log_every: int = 10
+    sharded: nn.Module | None = None  # the objective cut up; None: every process has it whole
 
 
 def precision(wish: str, device: torch.device) -> str:
@@ -124,8 +126,8 @@ def _quiet_worker(_: int) -> None:
 def fit(job: Job, progress: Progress, journal: Journal | None, save: Callable[[bool], None]) -> None:
     """Run the stage from progress.step to its end. `save(due)` writes a checkpoint if one is due, or always (True)."""
     accelerator, stage = job.accelerator, job.stage
-    module = job.objective
-    if accelerator.num_processes > 1:
+    module = job.objective if job.sharded is None else job.sharded
+    if accelerator.num_processes > 1 and job.sharded is None:
         module = accelerator.prepare_model(module)
     job.objective.train()
     loader = updates(job, progress.step)
@@ -186,7 +188,7 @@ def _norm(job: Job, accelerator: Accelerator) -> float:
     """Norm of the gradient before clipping."""
     parameters = [p for group in job.optimiser.param_groups for p in group["params"]]
     limit = job.stage.optim.clip if job.stage.optim.clip is not None else math.inf
-    return float(accelerator.clip_grad_norm_(parameters, limit))
+    return float(whole(accelerator.clip_grad_norm_(parameters, limit)))
 
 
 def _check(total: float, norm: float, works: list[Work], stage: Stage, step: int) -> None:

@@ -31,7 +31,7 @@ def accelerator(device: str | None = None, unused: bool = False) -> Accelerator:
     for setting in SHARDED:
         if os.environ.get(setting, "false").lower() in ("true", "1"):
             raise ConfigError("a run is not cut up over its processes", got=f"{setting}=true", expected="whole models",
-                              do="launch it with `accelerate launch --multi_gpu`, or torchrun")
+                              do="launch it with `accelerate launch --multi_gpu` or torchrun; --shard cuts it up")
     if index is not None:
         torch.cuda.set_device(index)
     handlers = [InitProcessGroupKwargs(timeout=PATIENCE)]

@@ -86,7 +86,8 @@ def _run(recipe: RefinerRecipe, folder: Path, roots: Roots, accelerator: Acceler
     done = state.checkpoints(folder)
     progress, at = done[-1] if done else (Progress(stage=stage.name), None)
     if at is not None:
-        state.restore(at, nn.Module(), objective, adam)
+        state.restore(at, nn.Module(), objective, goes_on=True)
+        state.restore_optimiser(at, adam)
     facts = {"recipe": recipe.name, **origin(), "device": str(accelerator.device),
              "processes": accelerator.num_processes, "data": records.hashes, "worlds": worlds(roots)}
     main = accelerator.is_main_process

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 
 from loupe import config
 from loupe.errors import ConfigError
@@ -20,7 +21,8 @@ from loupe.models import checkpoint
 from loupe.models.assembly import quiet
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
-from loupe.training import machine, state
+from loupe.models.vlm import VLM
+from loupe.training import machine, sharding, state
 from loupe.training.exam import sit
 from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
 from loupe.training.journal import Journal
@@ -53,6 +55,7 @@ class Habits:
     save_steps: int | None = None
     keep: int = 2  # checkpoints beside the ends of stages
     log_every: int = 10
+    shard: bool = False  # cut the model up over the processes, for one that does not fit into each
     refined: str | Path | None = None  # what a refiner found: of `loupe refine`, or shared by runs; None: in the run
 
 
@@ -93,6 +96,8 @@ class Trainer:
         progress, at = done[-1] if done else (Progress(), None)
         for stage in self.recipe.stages:
             self.materials.check(stage)
+        if self.how.shard:
+            sharding.check(self.recipe.stages, self.accelerator.num_processes)
         with self.accelerator.main_process_first():
             self.model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
         self._manifest()
@@ -114,10 +119,22 @@ class Trainer:
             else:
                 objective = self._stage(stage, progress, at)
             at = None
+            if self.how.shard:  # the next stage cuts it up anew: it trains other parts
+                at = state.checkpoints(self.folder)[-1][1]
+                self.model = self._whole(k)
         if at is not None:  # killed between the last update and the model's writing
             objective = self._open(self.recipe.stages[-1])[0] if self.recipe.part else torch.nn.Module()
             state.restore(at, self.model, objective)
         self._finish(progress, objective)
+
+    def _whole(self, last: int) -> VLM:
+        """The model as stages 0 .. last build it, before what they have learnt."""
+        with self.accelerator.main_process_first():
+            model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
+        for stage in self.recipe.stages[:last + 1]:
+            with seeded(self.recipe.seed, stage.name):
+                apply(model, stage.tune)
+        return model
 
     def _open(self, stage):
         """(objective, work, groups)"""
@@ -133,22 +150,32 @@ class Trainer:
         named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
         if not named:
             raise ConfigError("nothing trains", where=f"stages.{stage.name}.tune", do="set a part to Full or Adapter")
+        if at is not None:
+            state.restore(at, self.model, objective, goes_on=True)
+        sharded = None
+        if self.how.shard:
+            sharded = sharding.shard(objective, self.model.language, self.accelerator.device.type)
+            named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
         adam = optimiser(named, stage.optim, tables(objective))
         if at is not None:
-            state.restore(at, self.model, objective, adam)
+            state.restore_optimiser(at, adam)
         workers = self.how.workers  # beside torch's threads on all cores a worker halves the speed of both
         if workers is None:
             workers = int(self.accelerator.device.type != "cpu")
         job = Job(stage, self.recipe.seed, steps, groups, work, objective, adam, self.accelerator,
-                  self._precision(stage), workers, self.how.log_every)
+                  self._precision(stage), workers, self.how.log_every, sharded)
 
         def save(due: bool) -> None:
             due |= self.how.save_steps is not None and progress.step % self.how.save_steps == 0
             due |= time.monotonic() - self.saved_at > 60 * self.how.save_minutes
-            if due and self.accelerator.is_main_process:
-                state.save(self.folder, progress, self.model, objective, adam)
-                state.prune(self.folder, self.how.keep)
+            main = self.accelerator.is_main_process
+            if self.how.shard:  # all give their parts: the clock of one decides
+                due = broadcast_object_list([due])[0]
+            if due and (main or self.how.shard):
+                state.save(self.folder, progress, self.model, objective, adam, main)
                 self.saved_at = time.monotonic()
+            if due and main:
+                state.prune(self.folder, self.how.keep)
 
         fit(job, progress, self.journal, save)
         self.accelerator.wait_for_everyone()

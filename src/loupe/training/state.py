@@ -15,6 +15,7 @@ from torch import nn
 
 from loupe.errors import CheckpointError, FileError
 from loupe.models.checkpoint import write_folder
+from loupe.training.sharding import load_states, states_of, whole
 
 PROGRESS, WEIGHTS, OPTIMISER = "progress.json", "weights.safetensors", "optimiser.pt"
 
@@ -37,16 +38,18 @@ class Progress:
     touched: list[str] = field(default_factory=list)  # parameters trained so far
 
 
-def save(folder: Path, progress: Progress, model: nn.Module, objective: nn.Module, optimiser) -> Path:
-    """checkpoints/<stage>-<step>: trained parameters, the objective's own, optimiser, position."""
+def save(folder: Path, progress: Progress, model: nn.Module, objective: nn.Module, optimiser,
+         main: bool = True) -> Path:
+    """checkpoints/<stage>-<step>: trained parameters, the objective's own, optimiser, position. Of a model that is cut
+    up all processes call it; the `main` one writes."""
     out = folder / "checkpoints" / f"{progress.stage}-{progress.step}"
-    if out.exists():
+    weights, states = weights_of(model, objective, progress.touched, main), states_of(optimiser, main)
+    if not main or out.exists():
         return out
-    weights = weights_of(model, objective, progress.touched)
 
     def write(place: Path) -> None:
         save_file(weights, place / WEIGHTS)
-        torch.save(optimiser.state_dict(), place / OPTIMISER)
+        torch.save(states, place / OPTIMISER)
         (place / PROGRESS).write_text(json.dumps(asdict(progress), indent=1))
 
     return write_folder(out, write, SafetensorError, RuntimeError)
@@ -58,11 +61,13 @@ def cannot_write(error: OSError, where: Path) -> FileError:
                      do="free some space and run the same command again: it goes on from the last checkpoint")
 
 
-def weights_of(model: nn.Module, objective: nn.Module, touched: list[str]) -> dict[str, torch.Tensor]:
+def weights_of(model: nn.Module, objective: nn.Module, touched: list[str],
+               keep: bool = True) -> dict[str, torch.Tensor]:
     named = dict(model.named_parameters())
     out = {f"model.{name}": named[name] for name in touched}
     out |= {f"objective.{name}": p for name, p in extras(model, objective).items()}
-    return {name: p.detach().cpu().contiguous().clone() for name, p in out.items()}
+    full = ((name, whole(p.detach())) for name, p in out.items())
+    return {name: p.cpu().contiguous().clone() for name, p in full if keep}
 
 
 def extras(model: nn.Module, objective: nn.Module) -> dict[str, nn.Parameter]:
@@ -71,12 +76,12 @@ def extras(model: nn.Module, objective: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in objective.named_parameters() if id(p) not in own}
 
 
-def restore(folder: Path, model: nn.Module, objective: nn.Module, optimiser=None) -> None:
-    """Weights, and the optimiser where the stage goes on, from a checkpoint into built parts."""
+def restore(folder: Path, model: nn.Module, objective: nn.Module, goes_on: bool = False) -> None:
+    """Weights from a checkpoint into built parts; of the objective too, where its stage goes on."""
     weights = load_file(folder / WEIGHTS)
     targets = {f"model.{n}": p for n, p in model.named_parameters()}
     targets |= {f"objective.{n}": p for n, p in extras(model, objective).items()}
-    if optimiser is None:  # a finished stage: its objective may be gone
+    if not goes_on:  # a finished stage: its objective may be gone
         weights = {n: w for n, w in weights.items() if n.startswith("model.") or n in targets}
     with torch.no_grad():
         for name, weight in weights.items():
@@ -85,8 +90,10 @@ def restore(folder: Path, model: nn.Module, objective: nn.Module, optimiser=None
                 raise CheckpointError("checkpoint does not fit the model", got=f"{name}: {got}",
                                       expected=tuple(weight.shape), where=folder, do="start a new --out")
             targets[name].copy_(weight)
-    if optimiser is not None:
-        optimiser.load_state_dict(torch.load(folder / OPTIMISER, map_location="cpu", weights_only=True))
+
+
+def restore_optimiser(folder: Path, optimiser: torch.optim.Optimizer) -> None:
+    load_states(optimiser, torch.load(folder / OPTIMISER, map_location="cpu", weights_only=True))
 
 
 def checkpoints(folder: Path) -> list[tuple[Progress, Path]]:
