@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import modeling_utils
 
 from loupe import config
 from loupe.errors import ConfigError
@@ -26,7 +27,7 @@ from loupe import config
 from loupe.training.recipe import Recipe
 from loupe.training.run import train
 made = config.from_json(Recipe, json.loads(open(sys.argv[1]).read()))
-train(made, sys.argv[2], sys.argv[3], device="cpu", log_every=1, save_steps=2, keep=9, shard=True)
+train(made, sys.argv[2], sys.argv[3], device="cpu", log_every=1, save_steps=2, keep=9, shard=True, recompute=True)
 """
 
 
@@ -88,6 +89,15 @@ def test_two_halves_learn_what_a_whole_does(made, whole, data, tmp_path):
     for folder in (out, tmp_path / "alone"):
         assert losses(folder) == pytest.approx(losses(whole.folder), rel=1e-3)
         alike(weights(folder / "model"), weights(whole.model))
+
+
+def test_layers_computed_again_learn_the_same(made, whole, data, tmp_path, monkeypatch):
+    real, calls = modeling_utils.checkpoint, []
+    monkeypatch.setattr(modeling_utils, "checkpoint", lambda *args, **named: (calls.append(1), real(*args, **named))[1])
+    run = train(made, tmp_path / "run", data, device="cpu", log_every=1, recompute=True)
+    assert losses(run.folder) == losses(whole.folder) and calls
+    for name, tensor in weights(run.model).items():
+        assert torch.equal(tensor, weights(whole.model)[name]), name
 
 
 def test_what_cannot_be_cut_up_is_said(made):

@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="corpus written by `loupe build`, for the language stages")
     parser.add_argument("--shard", action="store_true", help="cut the model up over the processes, where it does not "
                         "fit into each with its gradients and optimiser; what is learnt is the same")
+    parser.add_argument("--recompute", action="store_true", help="compute the language model's layers again in the "
+                        "backward pass instead of keeping what they said: less memory, about a third more time")
     add_run_arguments(parser)
 
 
@@ -71,7 +73,7 @@ def start(chosen, args: argparse.Namespace, data: Path | None = None) -> int:
 
 def habits(args: argparse.Namespace) -> dict:
     """Of `add_run_arguments`, as training takes them."""
-    names = ("device", "workers", "shard", "save_minutes", "save_steps", "keep", "refined")
+    names = ("device", "workers", "shard", "recompute", "save_minutes", "save_steps", "keep", "refined")
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 

@@ -56,6 +56,7 @@ class Habits:
     keep: int = 2  # checkpoints beside the ends of stages
     log_every: int = 10
     shard: bool = False  # cut the model up over the processes, for one that does not fit into each
+    recompute: bool = False  # what the language model's layers compute is not kept for the backward pass
     refined: str | Path | None = None  # what a refiner found: of `loupe refine`, or shared by runs; None: in the run
 
 
@@ -100,6 +101,7 @@ class Trainer:
             sharding.check(self.recipe.stages, self.accelerator.num_processes)
         with self.accelerator.main_process_first():
             self.model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
+        self._recompute()
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
@@ -122,6 +124,7 @@ class Trainer:
             if self.how.shard:  # the next stage cuts it up anew: it trains other parts
                 at = state.checkpoints(self.folder)[-1][1]
                 self.model = self._whole(k)
+                self._recompute()
         if at is not None:  # killed between the last update and the model's writing
             objective = self._open(self.recipe.stages[-1])[0] if self.recipe.part else torch.nn.Module()
             state.restore(at, self.model, objective)
@@ -135,6 +138,12 @@ class Trainer:
             with seeded(self.recipe.seed, stage.name):
                 apply(model, stage.tune)
         return model
+
+    def _recompute(self) -> None:
+        if self.how.recompute:
+            language = self.model.language  # transformers calls it otherwise from 5.23 on
+            enable = getattr(language, "activation_checkpointing_enable", language.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
 
     def _open(self, stage):
         """(objective, work, groups)"""
