@@ -29,14 +29,16 @@ def test_the_whole_job_survives_a_stop(carried, tmp_path, monkeypatch, capsys):
     assert "run the same command again" in capsys.readouterr().err
     weights = next((out / "run/model").glob("*.safetensors"))
     trained, corpus = weights.stat().st_mtime_ns, (out / "corpus/manifest.json").read_bytes()
-    kept = (out / "predictions/mini/mini-grounding.jsonl").read_bytes()
+    (asked,) = out.glob("predictions/mini-*/mini-grounding.jsonl")  # of these weights: other ones are asked anew
+    assert asked.parent.name == f"mini-{json.loads(asked.read_text().splitlines()[0])['model']['weights'][:8]}"
+    kept = asked.read_bytes()
     assert not (out / "report.html").exists()
 
     assert cli.main(argv) == 0
     said = capsys.readouterr().out.strip().splitlines()[-1]
     assert "report.html" in said and f"loupe chat {out}/data" in said
     assert weights.stat().st_mtime_ns == trained and (out / "corpus/manifest.json").read_bytes() == corpus
-    assert (out / "predictions/mini/mini-grounding.jsonl").read_bytes() == kept
+    assert asked.read_bytes() == kept
     report = (out / "report.html").read_text("utf-8")
     for words in ("mini-grounding", "whole-image", "mean-box", "majority", "Asked about regions: mini",
                   "Asked about regions: mini-demo", "What to run next", "loupe evaluate"):

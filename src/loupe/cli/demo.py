@@ -201,14 +201,15 @@ def _measure_trained(demo: Demo) -> None:
 def _measure(demo: Demo, model: str) -> None:
     """One model on every benchmark, the first one with the baselines beside it."""
     from loupe.cli.evaluate import baselines
-    from loupe.evals.runner import evaluate
+    from loupe.evals.runner import evaluate, identity
     from loupe.evals.table import table
 
     if not demo.questions:
         _open(demo)
     limit, first = demo.args.limit, not demo.results
+    weights = identity(demo.models[model])["weights"]  # a later loupe may carry others: those are asked anew
     for name, questions in demo.questions.items():
-        out = demo.out / "predictions" / model / f"{name}.jsonl"
+        out = demo.out / "predictions" / f"{model}-{weights[:8]}" / f"{name}.jsonl"
         shown = [evaluate(demo.models[model], questions, demo.roots, out, limit=limit)]
         if first:
             shown += [evaluate(other, questions, demo.roots, limit=limit, progress=False)
