@@ -99,9 +99,7 @@ class Trainer:
             self.materials.check(stage)
         if self.how.shard:
             sharding.check(self.recipe.stages, self.accelerator.num_processes)
-        with self.accelerator.main_process_first():
-            self.model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
-        self._recompute()
+        self.model = self._built(0)
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
@@ -123,27 +121,24 @@ class Trainer:
             at = None
             if self.how.shard:  # the next stage cuts it up anew: it trains other parts
                 at = state.checkpoints(self.folder)[-1][1]
-                self.model = self._whole(k)
-                self._recompute()
+                self.model = self._built(k + 1)
         if at is not None:  # killed between the last update and the model's writing
             objective = self._open(self.recipe.stages[-1])[0] if self.recipe.part else torch.nn.Module()
             state.restore(at, self.model, objective)
         self._finish(progress, objective)
 
-    def _whole(self, last: int) -> VLM:
-        """The model as stages 0 .. last build it, before what they have learnt."""
+    def _built(self, stages: int) -> VLM:
+        """The model as so many stages tune it, without what they have learnt."""
         with self.accelerator.main_process_first():
             model = first(self.recipe, self.materials, self.folder, self.accelerator.device)
-        for stage in self.recipe.stages[:last + 1]:
+        for stage in self.recipe.stages[:stages]:
             with seeded(self.recipe.seed, stage.name):
                 apply(model, stage.tune)
-        return model
-
-    def _recompute(self) -> None:
-        if self.how.recompute:
-            language = self.model.language  # transformers calls it otherwise from 5.23 on
+        if self.how.recompute:  # transformers calls it otherwise from 5.23 on
+            language = model.language
             enable = getattr(language, "activation_checkpointing_enable", language.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
+        return model
 
     def _open(self, stage):
         """(objective, work, groups)"""
