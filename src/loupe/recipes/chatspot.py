@@ -148,9 +148,9 @@ CHATSPOT_MINI = replace(  # loupe world DATA --world mini --images 20000 --also 
                 tune=Tune(vision=Frozen(), bridge=Full(), language=Frozen(), tokens="frozen"),
                 optim=Optim(2e-3, warmup=0.1, betas=BETAS)),
         replace(TUNE, mixture=Mixture((*SEEN, *(replace(s, name=f"image-{s.name}") for s in SMALL_IMAGE[1:])),
-                                      pairs_per_image=4, held_out=MINI_HELD_OUT, refused=REFUSED),
-                epochs=None, steps=3000, batch=64, accumulation=1, precision="float32",
-                optim=Optim(1.5e-3, 0.02, warmup=0.02, betas=BETAS)),
+                                      pairs_per_image=8, held_out=MINI_HELD_OUT, refused=REFUSED),
+                epochs=None, steps=5000, batch=64, accumulation=1, precision="float32",
+                optim=Optim(2e-3, 0.02, warmup=0.02, schedule="cosine", betas=BETAS, method="muon")),
     ),
     notes=(
         "differs from paper: shipped parts, their codec (location tokens) and turns, and rates of their size, because "
