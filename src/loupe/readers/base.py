@@ -42,7 +42,7 @@ class Reader(Sequence[Record]):
             raise ConfigError("missing= is no choice", got=repr(missing), expected="'drop', 'raise' or 'keep'")
         if not self.root.is_dir():
             raise FileError("folder of the dataset does not exist", got=self.root, expected=f"a folder ({self.source})",
-                            do=_near(self.root))
+                            do=near(self.root))
         self.missing = missing
         self.problems: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
@@ -152,7 +152,7 @@ class Reader(Sequence[Record]):
             self.note("picture of another size than annotated (of those compared)", example)
 
 
-def _near(root: Path) -> str:
+def near(root: Path) -> str:
     """What to do about a data set that is not there: what lies beside it."""
     if not root.parent.is_dir():
         return "check --root"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from loupe import config
-from loupe.errors import ConfigError, FileError
+from loupe.errors import ConfigError, FileError, LoupeError
 from loupe.training import journal
 from loupe.training.state import cannot_write
 from loupe.world.layout import SETTINGS
 
+BEFORE = {"recipe.json", "manifest.json", "metrics.jsonl", "precision.json", "mqformer-start.json", "tokenizer",
+          "text-tokenizer", "former-tokenizer"}  # what a run writes before it learns
 PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
 
 
@@ -40,8 +44,8 @@ class RunFolder:
                 "drops": manifest.get("drops", {}), "scores": manifest.get("scores", {})}
 
 
-def claim(folder: Path, recipe) -> None:
-    """Make the folder this recipe's (a frozen dataclass with `notes`), or refuse."""
+def claim(folder: Path, recipe) -> bool:
+    """Make the folder this recipe's (a frozen dataclass with `notes`), or refuse. Was it nobody's before?"""
     path = folder / "recipe.json"
     if path.exists():
         old = config.from_json(type(recipe), read(path))
@@ -52,13 +56,39 @@ def claim(folder: Path, recipe) -> None:
                               do="give another --out, or the old values to go on with it"
                               if any(p.is_dir() for p in folder.iterdir())
                               else "nothing is trained there yet: remove it, or give another --out")
-        return
+        return False
     if folder.exists() and not folder.is_dir():
         raise FileError("a run needs a folder", got="a file", where=folder, do="give another --out")
     if folder.is_dir() and any(p.name != "metrics.jsonl" for p in folder.iterdir()):
         raise FileError("the run's folder holds other files", got=sorted(p.name for p in folder.iterdir())[:4],
                         expected="an empty or new folder, or a run", where=folder, do="give another --out")
     write(path, config.to_json(recipe))
+    return True
+
+
+@contextmanager
+def given_back(folder: Path, new: bool) -> Iterator[None]:
+    """A `new` run that ends in wrong input before it has learnt leaves nothing behind that the next command would be
+    refused for, or would go on with."""
+    try:
+        yield
+    except LoupeError:
+        left = set(folder.iterdir()) if new and folder.is_dir() else set()
+        learnt = any(path.name == "metrics.jsonl" and path.stat().st_size for path in left)
+        if left and not learnt and {path.name for path in left} <= BEFORE:
+            for path in left:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with suppress(OSError):  # a volume, or the folder one stands in
+                folder.rmdir()
+        raise
+
+
+def same_data(before: Mapping[str, str], now: Mapping[str, str], where: str) -> None:
+    """ConfigError where a run would go on with other annotations (hashes by source) than it began with."""
+    changed = sorted(name for name in before if now.get(name) and before[name] and now[name] != before[name])
+    if changed:
+        raise ConfigError("this run began with other annotations", got=f"changed: {', '.join(changed)}", where=where,
+                          do="give the --root it began with, or another --out")
 
 
 def origin() -> dict:

@@ -18,7 +18,7 @@ from loupe.codec import codec
 from loupe.data.draw import open_mixture, open_sources, place
 from loupe.data.mixture import Mixture
 from loupe.dialogue import dialogue
-from loupe.errors import ConfigError, ImageError
+from loupe.errors import ConfigError, FileError, ImageError
 from loupe.frame import frame
 from loupe.models.assembly import load_config, load_tokenizer
 from loupe.models.clip import clip_config, text_tokenizer
@@ -28,6 +28,7 @@ from loupe.models.tokenizer import train_tokenizer
 from loupe.models.vlm import VLM
 from loupe.plain import Roots
 from loupe.readers import reader
+from loupe.readers.base import near
 from loupe.record import Record
 from loupe.refining.finder import of_model
 from loupe.refining.views import Views
@@ -163,13 +164,24 @@ class Materials:
     def _groups(stage: Stage) -> int | None:
         return stage.steps * stage.images if stage.steps is not None else None
 
-    def check(self, stage: Stage) -> None:
-        """The folders of a stage, before anything long begins."""
-        if stage.objective == "contrastive":
-            check_contrastive(stage)
-        if self.data is None or stage.objective != "language":
-            for source in stage.mixture.sources:
-                place(self.roots, source.folder)
+    def check(self, recipe: Recipe) -> None:
+        """The folders of all stages, before anything long begins."""
+        for stage in recipe.stages:
+            if stage.objective == "contrastive":
+                check_contrastive(stage)
+            if self.data is None or stage.objective != "language":
+                there(stage.mixture, self.roots, f"stages.{stage.name}.mixture")
+        if recipe.exam is not None:
+            there(recipe.exam.mixture, self.roots, "exam.mixture")
+
+
+def there(mixture: Mixture, roots: Roots, where: str) -> None:
+    """FileError where the folder of a source, or of what is held out, does not exist."""
+    for source in (*mixture.sources, *mixture.held_out):
+        folder = place(roots, source.folder)
+        if not folder.is_dir():
+            raise FileError("folder of the dataset does not exist", got=folder, expected=f"a folder ({source.reader})",
+                            where=where, do=near(folder))
 
 
 class Repeated(Sequence):

@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from loupe import config
-from loupe.data.draw import open_sources, place
+from loupe.data.draw import open_sources
 from loupe.data.mixture import Mixture
 from loupe.errors import ImageError
 from loupe.evals.metrics.detection import Seen, average_precision, pairs, rates
@@ -29,10 +29,10 @@ from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
 from loupe.training import machine, state
-from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
+from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
-from loupe.training.materials import SCANNED, Records
+from loupe.training.materials import SCANNED, Records, there
 from loupe.training.optim import optimiser
 from loupe.training.pretraining import Words
 from loupe.training.refiner_recipe import RefinerRecipe
@@ -64,11 +64,12 @@ def pretrain_refiner(recipe: RefinerRecipe, out: str | Path, roots: Roots = None
     folder, how = Path(out), Habits(**habits)
     accelerator = machine.accelerator(how.device)
     with accelerator.main_process_first():
-        claim(folder, recipe)
+        new = claim(folder, recipe)
     if not (folder / PART).is_dir():
-        for source in (*recipe.stage.mixture.sources, recipe.judged):
-            place(roots, source.folder)
-        _run(recipe, folder, roots, accelerator, how)
+        with given_back(folder, new):
+            there(recipe.stage.mixture, roots, "stage.mixture")
+            there(Mixture((recipe.judged,)), roots, "judged")
+            _run(recipe, folder, roots, accelerator, how)
     return RefinerRun(folder)
 
 
@@ -86,8 +87,10 @@ def _run(recipe: RefinerRecipe, folder: Path, roots: Roots, accelerator: Acceler
     done = state.checkpoints(folder)
     progress, at = done[-1] if done else (Progress(stage=stage.name), None)
     if at is not None:
+        same_data(progress.data, records.hashes, folder)
         state.restore(at, nn.Module(), objective, goes_on=True)
         state.restore_optimiser(at, adam)
+    progress.data = records.hashes
     facts = {"recipe": recipe.name, **origin(), "device": str(accelerator.device),
              "processes": accelerator.num_processes, "data": records.hashes, "worlds": worlds(roots)}
     main = accelerator.is_main_process

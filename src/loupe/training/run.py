@@ -24,7 +24,7 @@ from loupe.models.tuner import apply
 from loupe.models.vlm import VLM
 from loupe.training import machine, sharding, state
 from loupe.training.exam import sit
-from loupe.training.folder import RunFolder, claim, origin, read, worlds, write
+from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, worlds, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials
@@ -70,12 +70,12 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
     folder, how = Path(out), Habits(**habits)
     accelerator = machine.accelerator(how.device, unused=True)  # one that is not there is said before all else
     with accelerator.main_process_first():
-        claim(folder, recipe)
+        new = claim(folder, recipe)
     if all((folder / name).is_dir() for name in outputs(recipe)):
         return Run(folder)
-    trainer = Trainer(recipe, folder, Materials(roots, data, recipe.seed, folder, how.refined and Path(how.refined)),
-                      accelerator, how)
-    trainer.run()
+    materials = Materials(roots, data, recipe.seed, folder, how.refined and Path(how.refined))
+    with given_back(folder, new):
+        Trainer(recipe, folder, materials, accelerator, how).run()
     accelerator.end_training()
     return Run(folder)
 
@@ -95,8 +95,7 @@ class Trainer:
     def run(self) -> None:
         done = state.checkpoints(self.folder)
         progress, at = done[-1] if done else (Progress(), None)
-        for stage in self.recipe.stages:
-            self.materials.check(stage)
+        self.materials.check(self.recipe)
         if self.how.shard:
             sharding.check(self.recipe.stages, self.accelerator.num_processes)
         self.model = self._built(0)
@@ -149,6 +148,10 @@ class Trainer:
 
     def _stage(self, stage, progress: Progress, at: Path | None) -> torch.nn.Module:
         objective, work, groups = self._open(stage)
+        hashes = dict(getattr(groups, "hashes", {}))
+        if at is not None:
+            same_data(progress.data, hashes, f"stage {stage.name} of {self.folder}")
+        progress.data = hashes
         images = stage.images
         steps = stage.steps if stage.steps is not None else max(1, len(groups) // images)
         named = {n: p for n, p in objective.named_parameters() if p.requires_grad}

@@ -36,6 +36,7 @@ class Progress:
     drops: dict[str, int] = field(default_factory=dict)
     window: dict = field(default_factory=dict)  # sums since the last line of metrics
     touched: list[str] = field(default_factory=list)  # parameters trained so far
+    data: dict[str, str] = field(default_factory=dict)  # hashes of the stage's annotations, by source
 
 
 def save(folder: Path, progress: Progress, model: nn.Module, objective: nn.Module, optimiser,
