@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from loupe.config import from_json, to_json
-from loupe.data.draw import Groups, Records, easy_first, open_mixture, place
+from loupe.data.draw import Groups, Records, easy_first, open_mixture, open_sources, place
 from loupe.data.mixture import Curriculum, HeldOut, Mixture, Source
 from loupe.data.overlap import all_keys, keys, overlap
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.image import Image
+from loupe.readers import Coco
 from tests.handmade import kitchen, scattered
 
 ALL = (("counting", 1.0), ("detection", 1.0), ("coarse-position", 2.0), ("relation", 1.0))
@@ -196,6 +197,19 @@ def test_open_mixture_reads_folders_and_holds_out(tmp_path):
     assert len(whole) == 12 and not whole.excluded
     with pytest.raises(ConfigError, match="no picture to draw.*3 records, 3 of them held out"):
         open_mixture(Mixture((source("test", split="val2017", tasks=ALL[:1]),), held_out=mixture.held_out), roots, 0)
+
+
+def test_several_held_out_sets_read_a_source_once(tmp_path, monkeypatch):
+    coco_folder(tmp_path / "coco", "train2017", range(1, 13))
+    for name, ids in (("one", [3, 7]), ("two", [7, 9])):
+        coco_folder(tmp_path / name, "val2017", ids)
+    parse, seen = Coco._record, Counter()
+    monkeypatch.setattr(Coco, "_record", lambda self, i, note: seen.update([self.root.name]) or parse(self, i, note))
+    mixture = Mixture((source("coco", split="train2017"),), held_out=(
+        HeldOut("coco", "one", "val2017"), HeldOut("coco", "two", "val2017")))
+    (opened,) = open_sources(mixture, tmp_path, seed=1)
+    assert opened.excluded == {"3": "coco 3", "7": "coco 7", "9": "coco 9"} and len(opened.usable) == 9
+    assert seen == {"coco": 12, "one": 2, "two": 2}
 
 
 def test_overlap_by_id_name_and_bytes(tmp_path):

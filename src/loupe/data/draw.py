@@ -232,10 +232,12 @@ def open_sources(mixture: Mixture, roots: Roots, seed: int, templates: str | Non
         made = reader(source.reader)(place(roots, source.folder), source.split, **source.options)
         check_made_of(mixture, source, made)
         opened.append(Records(source, made, number, seed, templates))
-    for held in mixture.held_out:
-        found = all_keys(reader(held.reader)(place(roots, held.folder), held.split, **held.options), held.by_content)
+    if mixture.held_out:  # all together, so that every record is read once
+        found = frozenset().union(*(
+            all_keys(reader(held.reader)(place(roots, held.folder), held.split, **held.options), held.by_content)
+            for held in mixture.held_out))
         for each in opened:
-            each.exclude(found, held.by_content)
+            each.exclude(found, any(held.by_content for held in mixture.held_out))
     return opened
 
 
