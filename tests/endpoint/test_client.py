@@ -1,6 +1,7 @@
 """One request after another: limits, refusals, money, and what is never asked twice."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -181,3 +182,59 @@ def test_budgets_that_cannot_be():
     for wrong in ({"money": 1.0}, {"tokens": -1}, {"prompt_price": float("nan")}):
         with pytest.raises(ConfigError):
             Budget(**wrong)
+
+
+NEW = {"max_tokens": "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                     "'max_completion_tokens' instead.",
+       "temperature": "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) "
+                      "value is supported.",
+       "seed": "seed: extra inputs are not permitted"}
+
+
+def picky(*names):
+    """A model that refuses these settings, one at a time."""
+    def script(number, request):
+        for name in names:
+            if name in request:
+                return {"status": 400, "body": json.dumps({"error": {"message": NEW[name], "param": name}}).encode()}
+        return "hi"
+    return script
+
+
+def test_settings_a_newer_model_refuses_are_sent_otherwise(capsys):
+    """Each is refused once, told once, and asked for no more; the request keeps its name in the cache."""
+    asks = [request(str(k), temperature=0.0, seed=5) for k in range(3)]
+    cache, ledger = Cache(), Ledger()
+    with served(picky("max_tokens", "temperature", "seed")) as stub:
+        replies = asked(stub, [*asks, asks[0]], cache, ledger, tries=1)
+        assert [r.text for r in replies] == ["hi"] * 4 and replies[3].cached
+        assert len(stub.requests) == 3 + 3 and not ledger.troubles
+        assert stub.requests[-1] == {"model": "m", "messages": asks[2]["messages"], "max_completion_tokens": 20}
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(";")[0] for line in told] == ["m refuses max_tokens", "m refuses temperature", "m refuses seed"]
+    assert "differ from time to time" in told[1]
+
+
+def test_many_at_once_find_out_together(capsys):
+    with served(picky("max_tokens", "temperature")) as stub:
+        replies = asked(stub, [request(str(k), temperature=0.0) for k in range(8)], together=True, concurrency=8)
+        assert [r.text for r in replies] == ["hi"] * 8 and len(stub.requests) <= 3 * 8
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("said", [
+    "temperature must be between 0 and 2", "max_tokens is too large: 20. This model supports at most 4 tokens",
+    "unknown parameter: seeds", "'response_format' is not supported", "max_completion_tokens is not supported"])
+def test_a_wrong_value_is_still_told(said, capsys):
+    """max_completion_tokens that is refused, too, ends it: nothing is sent for ever."""
+    with served(lambda n, r: {"status": 400, "body": said.encode()}) as stub:
+        (error,) = asked(stub, [request(temperature=3.0, seed=1)])
+        assert len(stub.requests) == 1 + said.startswith("max_completion")
+    assert isinstance(error, EndpointError) and said[:40] in str(error)
+
+
+def test_a_model_that_thought_to_its_limit_is_not_asked_again():
+    body = b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
+    with served(lambda n, r: {"body": body}) as stub:
+        (reply,) = asked(stub, [request()])
+        assert (reply.text, reply.finish, len(stub.requests)) == ("", "length", 1)

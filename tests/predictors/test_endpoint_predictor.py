@@ -260,3 +260,19 @@ def test_many_questions_refused_together_for_their_scores():
     line = Line(Settings("http://localhost/v1", "m"))
     line._client = Refuses()
     assert asyncio.run(line._ask({}, True)) == "said" and not line._scored
+
+
+def test_a_newer_model_is_asked_in_its_own_words(capsys):
+    """Neither max_tokens nor temperature nor scores: three refusals, then answers."""
+    def say(body, pictures):
+        if "max_tokens" in body:
+            return 400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        if "temperature" in body:
+            return 400, "'temperature' does not support 0.0 with this model. Only the default (1) value is supported."
+        return (400, "'logprobs' is not supported with this model") if "logprobs" in body else seer(body, pictures)
+
+    with served(say) as (url, stub):
+        answers = list(load(url, rows=1, answer=70).answer([where("Where is red?")] * 3))
+    assert all(answer.regions[0].xyxy == pytest.approx(RED.xyxy) for answer in answers)
+    assert stub.bodies[-1]["max_completion_tokens"] == 70 and not {"max_tokens", "temperature"} & stub.bodies[-1].keys()
+    assert capsys.readouterr().err.count("refuses") == 2

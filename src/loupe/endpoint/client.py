@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from loupe.endpoint.cache import Cache
 from loupe.endpoint.ledger import Ledger
+from loupe.endpoint.refused import Refused
 from loupe.endpoint.reply import Reply, guessed, key_of, read
 from loupe.errors import ConfigError, LoupeError
 
@@ -67,6 +68,7 @@ class Client:
         self.cache = Cache() if cache is None else cache  # an empty one is false
         self._next = self._held = 0.0  # times at which the next request may begin; nothing before `held`
         self._given_up = 0
+        self._refused = Refused(settings.model)
 
     async def __aenter__(self) -> Client:
         httpx, s = library(), self.settings
@@ -124,7 +126,7 @@ class Client:
         """(reply or None, what went wrong, seconds to wait if the server says)."""
         httpx = library()
         try:
-            response = await self._http.post(f"{self.settings.url.rstrip('/')}/chat/completions", json=request)
+            response = await self._post(request)
         except httpx.TimeoutException:
             return None, "time-out", None
         except httpx.HTTPError as error:
@@ -148,6 +150,15 @@ class Client:
         if reply is None:  # something was written and is paid for
             self.ledger.pay(key, guessed(request, len(response.content)), request)
         return reply, trouble, None
+
+    async def _post(self, request: dict):
+        """The response; sent again without a setting that the endpoint refuses by name."""
+        while True:
+            sent = self._refused.spelt(request)
+            response = await self._http.post(f"{self.settings.url.rstrip('/')}/chat/completions", json=sent)
+            if not self._refused.learns(sent, response.status_code, response.text):
+                return response
+            await self._turn()
 
     def _advice(self, status: int) -> str:
         if status in (401, 403):

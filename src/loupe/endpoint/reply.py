@@ -58,6 +58,8 @@ def read(data: object, request: dict) -> Reply | None:
         text = choice["message"]["content"]
     except (KeyError, IndexError, TypeError):
         return None
+    if text is None and choice.get("finish_reason") == "length":  # it thought until the limit: asking again is no help
+        text = ""
     if not isinstance(text, str):
         return None
     usage = data.get("usage") or {}
