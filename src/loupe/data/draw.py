@@ -23,6 +23,7 @@ from loupe.data.refusal import check_allowed, check_made_of
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.plain import Roots
 from loupe.readers import reader
+from loupe.readers.base import Pictured
 from loupe.record import Record, whole_things
 from loupe.sample import Sample
 from loupe.tasks import task
@@ -60,7 +61,7 @@ class Records:
 
     def exclude(self, held: frozenset, by_content: bool) -> None:
         """Leave out the records whose pictures are among `held`."""
-        found = overlap(_Chosen(self.records, self.usable), held, by_content)
+        found = overlap(Identities(self.records, self.usable), held, by_content)
         for k, key in found.items():
             self.excluded[self.records[int(self.usable[k])].id] = f"{key[0]} {key[1]}"
         self.usable = np.delete(self.usable, list(found))
@@ -85,15 +86,18 @@ class Records:
                               do="check its folder and split, or take it out of the mixture")
 
 
-class _Chosen(Sequence):
-    def __init__(self, records: Sequence[Record], chosen: np.ndarray):
-        self.records, self.chosen = records, chosen
+class Identities(Sequence):
+    """What tells the pictures of these records apart, read without what is annotated where the reader can."""
+
+    def __init__(self, records: Sequence[Record], chosen: np.ndarray | None = None):
+        self.pictured = getattr(records, "pictured", records.__getitem__)
+        self.chosen = np.arange(len(records)) if chosen is None else chosen
 
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def __getitem__(self, k: int) -> Record:
-        return self.records[int(self.chosen[k])]
+    def __getitem__(self, k: int) -> Record | Pictured:
+        return self.pictured(int(self.chosen[k]))
 
 
 class Groups(Sequence):
@@ -234,8 +238,8 @@ def open_sources(mixture: Mixture, roots: Roots, seed: int, templates: str | Non
         opened.append(Records(source, made, number, seed, templates))
     if mixture.held_out:  # all together, so that every record is read once
         found = frozenset().union(*(
-            all_keys(reader(held.reader)(place(roots, held.folder), held.split, **held.options), held.by_content)
-            for held in mixture.held_out))
+            all_keys(Identities(reader(held.reader)(place(roots, held.folder), held.split, **held.options)),
+                     held.by_content) for held in mixture.held_out))
         for each in opened:
             each.exclude(found, any(held.by_content for held in mixture.held_out))
     return opened

@@ -7,11 +7,12 @@ keep them apart.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
 from loupe.errors import ImageError
+from loupe.readers.base import Pictured
 from loupe.record import Record
 
 LONG = 8  # characters of a file name's stem that make it telling; "12.jpg" is the name of many pictures
@@ -20,7 +21,7 @@ _COCO = re.compile(r"COCO_(?:train|val|test)\d{4}_(\d{12})")
 Key = tuple[str, object]
 
 
-def keys(record: Record, by_content: bool = False) -> frozenset[Key]:
+def keys(record: Record | Pictured, by_content: bool = False) -> frozenset[Key]:
     """What tells this picture: ("coco", id) and ("vg", id), else ("file", name); ("bytes", hash) if asked for."""
     found: set[Key] = set()
     path = record.image.path
@@ -38,23 +39,20 @@ def keys(record: Record, by_content: bool = False) -> frozenset[Key]:
     return frozenset(found)
 
 
-def all_keys(records: Iterable[Record], by_content: bool = False) -> frozenset[Key]:
-    """Keys of all pictures of an evaluation split."""
-    return frozenset().union(*(keys(record, by_content) for record in _shown(records, "held out")))
+def all_keys(records: Sequence[Record | Pictured], by_content: bool = False) -> frozenset[Key]:
+    """Keys of all pictures of an evaluation split; those that do not decode have none, for nothing is asked of them."""
+    return frozenset().union(*(found for _, found in _each(records, by_content, "held out")))
 
 
-def overlap(records: Sequence[Record], held: frozenset[Key], by_content: bool = False) -> dict[int, Key]:
+def overlap(records: Sequence[Record | Pictured], held: frozenset[Key], by_content: bool = False) -> dict[int, Key]:
     """Position of a record -> the key by which its picture is among `held`."""
-    found = {}
-    for k in _shown(range(len(records)), "overlap"):
+    shared = ((k, found & held) for k, found in _each(records, by_content, "overlap"))
+    return {k: min(same, key=str) for k, same in shared if same}
+
+
+def _each(records: Sequence[Record | Pictured], by_content: bool, what: str) -> Iterator[tuple[int, frozenset[Key]]]:
+    for k in tqdm(range(len(records)), desc=f"reading for {what}", unit="picture", delay=2, disable=None, leave=False):
         try:
-            same = keys(records[k], by_content) & held
-        except ImageError:  # nothing is asked about it either; drawing it counts the drop
+            yield k, keys(records[k], by_content)
+        except ImageError:  # drawing it counts the drop
             continue
-        if same:
-            found[k] = min(same, key=str)
-    return found
-
-
-def _shown(records, what: str):
-    return tqdm(records, desc=f"reading for {what}", unit="picture", delay=2, disable=None, leave=False)

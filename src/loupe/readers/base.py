@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from loupe.image import Image
 from loupe.readers.pictures import Pictures, given_folders
 from loupe.record import Record, whole_things
 from loupe.regions import Box, Polygon, clip
+
+
+class Pictured(NamedTuple):
+    """What tells which picture a record is about."""
+
+    image: Image
+    extra: Mapping[str, object] = {}
+
 
 Note = Callable[[str, object], None]  # (reason, example): count an oddity
 EXAMPLES = 5
@@ -97,6 +106,11 @@ class Reader(Sequence[Record]):
                     self._read[i] = True
                 continue
             yield record
+
+    def pictured(self, i: int) -> Pictured:
+        """Picture i and the ids it is known by; readers that know them without parsing what is annotated say so."""
+        record = self[i]
+        return Pictured(record.image, record.extra)
 
     def things(self, i: int) -> int:
         """Number of whole things in picture i, crowds left out; readers that know it without parsing say so."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader, words
+from loupe.readers.base import Note, Pictured, Reader, words
 from loupe.readers.instances import Instances, looked_for, objects_of, open_instances
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
 from loupe.record import Record
@@ -50,6 +50,10 @@ class Coco(Reader):
 
     def _folders(self) -> list[Path]:
         return usual_folders(self.root, (self.split, *(() if self.split else COCO_FOLDERS)), ("coco",))
+
+    def pictured(self, i: int) -> Pictured:
+        picture = int(self.instances.order[i])
+        return Pictured(self._image(self._names(self.instances.image(picture)["file_name"])), self._extra(picture))
 
     def _record(self, i: int, note: Note) -> Record:
         picture = int(self.instances.order[i])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, Reader, clipped_box, clipped_ring, words
+from loupe.readers.base import Note, Pictured, Reader, clipped_box, clipped_ring, words
 from loupe.readers.entries import value_of
 from loupe.readers.index import Collector, is_id
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
@@ -93,6 +93,10 @@ class CocoText(Reader):
         if self.split and entry.get("set") != self.split:
             return None
         return entry["id"] if self._has(coco_names(entry["file_name"])) else None
+
+    def pictured(self, i: int) -> Pictured:
+        picture = int(self._order[i])
+        return Pictured(self._image(coco_names(self._images[picture][0]["file_name"])), {"coco_id": picture})
 
     def _record(self, i: int, note: Note) -> Record:
         picture = int(self._order[i])

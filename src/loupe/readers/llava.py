@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader
+from loupe.readers.base import Note, Pictured, Reader
 from loupe.readers.index import Collector
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
 from loupe.readers.stream import Stream, missing_file
@@ -87,6 +87,10 @@ class Llava(Reader):
 
     def _folders(self) -> list[Path]:
         return usual_folders(self.root, (self.split, *COCO_FOLDERS), ("coco",))
+
+    def pictured(self, i: int) -> Pictured:
+        name = self._names[int(self._order[i])]
+        return Pictured(self._image(coco_names(name)), same_picture(name))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

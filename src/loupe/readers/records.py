@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader
+from loupe.image import Image
+from loupe.readers.base import Note, Pictured, Reader
 from loupe.readers.stream import missing_file
 from loupe.record import Record
 from loupe.regions import Mask, Point, Region
@@ -90,6 +91,11 @@ class Records(Reader):
             file.seek(at)
             line = file.read(size)
         return self._parse(line, at), f"{self.path}: byte {at}"
+
+    def pictured(self, i: int) -> Pictured:
+        data, _ = self._data(i)
+        extra = data.get("extra")
+        return Pictured(Image(path=self.root / data["picture"]), extra if isinstance(extra, dict) else {})
 
     def _record(self, i: int, note: Note) -> Record:
         data, where = self._data(i)

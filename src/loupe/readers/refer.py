@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader
+from loupe.readers.base import Note, Pictured, Reader
 from loupe.readers.instances import looked_for, objects_of, open_instances
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
 from loupe.readers.plain_pickle import as_text, read_pickle
@@ -105,6 +105,11 @@ class Refer(Reader):
     def _folders(self):
         year = ("train2014", *COCO_FOLDERS)
         return usual_folders(self.root, year, ("coco", "coco2014", "mscoco"))
+
+    def pictured(self, i: int) -> Pictured:
+        picture = int(self.instances.order[i])
+        names = coco_names(self.instances.image(picture)["file_name"])
+        return Pictured(self._image(names), {"coco_id": picture})
 
     def _record(self, i: int, note: Note) -> Record:
         picture = int(self.instances.order[i])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, clipped_ring, words
+from loupe.readers.base import Note, Pictured, clipped_ring, words
 from loupe.readers.entries import Entries, value_of
 from loupe.readers.stream import Piece, Stream
 from loupe.record import Record, Word
@@ -61,6 +61,9 @@ class HierText(Entries):
 
     def _many(self, source, key: str) -> bool:
         return False
+
+    def pictured(self, i: int) -> Pictured:
+        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
@@ -119,6 +122,9 @@ class Art(Entries):
             self._odd(piece)
             return None
         return piece.key
+
+    def pictured(self, i: int) -> Pictured:
+        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

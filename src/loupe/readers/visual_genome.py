@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader, words
+from loupe.readers.base import Note, Pictured, Reader, words
 from loupe.readers.graph import Graph, key_of
 from loupe.readers.index import Collector, Index, is_id
 from loupe.readers.pictures import COCO_FOLDERS, usual_folders
@@ -106,10 +106,16 @@ class VisualGenome(Reader):
                     note(f"{name}.json: entry is no object", f"picture {picture}: {str(entry)[:40]}")
         return out
 
+    def pictured(self, i: int) -> Pictured:
+        picture = int(self._order[i])
+        coco = self._about(picture).get("coco_id")
+        return Pictured(self._image(self._names(picture)),
+                        {"vg_id": picture} | ({"coco_id": coco} if type(coco) is int else {}))
+
     def _record(self, i: int, note: Note) -> Record:
         picture = int(self._order[i])
         about = self._about(picture)
-        image = self._image(self._names(picture))
+        image, extra = self.pictured(i)
         size = about.get("width"), about.get("height")
         width, height = size if all(type(v) is int and v > 0 for v in size) else image.size
         graph = Graph(picture, width, height, note)
@@ -124,8 +130,7 @@ class VisualGenome(Reader):
         return Record(image, width, height, str(picture), self.source, self.split, self.licence,
                       objects=graph.objects(), relations=graph.relations(),
                       phrases=_phrases(regions, graph, note), questions=_questions(questions, picture, note),
-                      extra={"vg_id": picture} | ({"coco_id": about["coco_id"]} if type(about.get("coco_id")) is int
-                                                  else {}))
+                      extra=dict(extra))
 
 
 def _picture_id(element, inner: str | None) -> int | None:
