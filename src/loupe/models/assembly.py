@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Collection
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -24,6 +25,7 @@ from loupe.models.rows import AddedEmbedding, add_rows
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import TOKENIZER_HASH, add_tokens, fit, place_level, start_locations, vocabulary_hash
 from loupe.models.tuner import Tune, apply
+from loupe.models.unfilled import unfilled
 from loupe.models.vision import VisionTower
 from loupe.models.vlm import VLM
 
@@ -38,23 +40,24 @@ UNUSED = ("pooler.", "head.", "position_ids", "rotary_emb.inv_freq")  # may be m
 
 
 def build(spec: ModelSpec, device: str = "cpu", seed: int = 0, tokenizer=None, dtype: str = "float32", codec=None,
-          dialogue=None) -> VLM:
+          dialogue=None, given: Collection[str] = ()) -> VLM:
     """The whole model. Random weights depend on `seed` only. `codec` and `dialogue` replace the values named in `spec`.
     With a bridge of kind "none" neither tower nor bridge is made.
 
     A language model from a config needs `tokenizer`; one from a checkpoint brings its own. On "meta" no weights and no
-    tokenizer are needed: shapes come from the checkpoint's config, or from loupe's table of published ones.
+    tokenizer are needed: shapes come from the checkpoint's config, or from loupe's table of published ones. Parts that
+    are `given` get every weight from elsewhere: they are made without, and of their checkpoint no weights are read.
     """
     marks, words = codec or codec_named(spec.codec), dialogue or dialogue_named(spec.dialogue)
     meta = device == "meta"
     blind = spec.bridge.kind == "none"
     with _seeded(seed), torch.device("meta") if meta else nullcontext():
-        vision, seen_base = (None, None) if blind else build_vision(spec.vision, meta, dtype)
+        vision, seen_base = (None, None) if blind else build_vision(spec.vision, meta, dtype, "vision" in given)
         language, own_tokenizer, spoken_base = build_language(spec.language, tokenizer, (*marks.tokens, *words.tokens),
-                                                              meta, dtype)
+                                                              meta, dtype, "language" in given)
         width = language.config.get_text_config().hidden_size
         bridge = None if blind else join(spec.bridge, vision, width)
-    if not meta:
+    if not meta and "language" not in given:
         if not blind and spec.bridge.position:
             bridge.level.fill_(place_level(language))
         fresh = _fresh(language, own_tokenizer, marks.starts) if spoken_base else marks.starts
@@ -88,8 +91,10 @@ def dialogue_named(name: str):
     return dialogue(name)
 
 
-def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -> tuple[VisionTower, dict | None]:
-    """(tower, base): base says which checkpoint, with hashes of its config and weights; None if built from a config."""
+def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32",
+                 given: bool = False) -> tuple[VisionTower, dict | None]:
+    """(tower, base): base says which checkpoint, with hashes of its config and weights; None if built from a config.
+    given: as of `build`; nothing is said of the weights then."""
     import transformers
 
     config = load_config(spec.checkpoint, spec.config, "model.vision", meta)
@@ -102,7 +107,11 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
     config._attn_implementation = attention_name(spec.attention)
     shape = {"add_pooling_layer": False} if kind is transformers.ViTModel else {}
     base = None
-    if spec.checkpoint and not meta:
+    if given:
+        with unfilled():
+            model = kind.from_config(config) if kind is transformers.AutoModel else kind(config, **shape)
+        base = {"id": spec.checkpoint, "config": config_hash(config)} if spec.checkpoint else None
+    elif spec.checkpoint and not meta:
         model = load_weights(kind, spec.checkpoint, config, "model.vision", _exact(dtype), **options, **shape)
         base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(model)}
         in_numbers(model, dtype_of(dtype))
@@ -114,8 +123,9 @@ def build_vision(spec: VisionSpec, meta: bool = False, dtype: str = "float32") -
 
 
 def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] = (), meta: bool = False,
-                   dtype: str = "float32"):
-    """(causal language model, tokenizer, base), the tokenizer knowing `tokens` and the model having rows for them."""
+                   dtype: str = "float32", given: bool = False):
+    """(causal language model, tokenizer, base), the tokenizer knowing `tokens` and the model having rows for them.
+    given: as of `build_vision`."""
     from transformers import AutoModelForCausalLM
 
     config = load_config(spec.checkpoint, spec.config, "model.language", meta)
@@ -130,7 +140,8 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         if tokenizer is not None:
             add_tokens(tokenizer, tokens)
             config.vocab_size = len(tokenizer)
-        language = AutoModelForCausalLM.from_config(config, attn_implementation=attention_name(spec.attention))
+        with unfilled() if given else nullcontext():
+            language = AutoModelForCausalLM.from_config(config, attn_implementation=attention_name(spec.attention))
         return language, tokenizer, None
     if meta:
         language = AutoModelForCausalLM.from_config(config, attn_implementation=attention_name(spec.attention))
@@ -144,8 +155,13 @@ def build_language(spec: LanguageSpec, tokenizer=None, tokens: tuple[str, ...] =
         return language, tokenizer, None
     config._attn_implementation = attention_name(spec.attention)
     _belongs(own, config, spec.checkpoint)
-    language = load_weights(AutoModelForCausalLM, spec.checkpoint, config, "model.language", _exact(dtype))
-    base = {"id": spec.checkpoint, "config": config_hash(config), "weights": weights_hash(language)}
+    base = {"id": spec.checkpoint, "config": config_hash(config)}
+    if given:
+        with unfilled():
+            language = AutoModelForCausalLM.from_config(config, dtype=dtype_of(_exact(dtype)))
+    else:
+        language = load_weights(AutoModelForCausalLM, spec.checkpoint, config, "model.language", _exact(dtype))
+        base["weights"] = weights_hash(language)
     in_numbers(language, dtype_of(dtype))
     fit(language, tokenizer, _new_tokens(tokenizer, tokens, known, spec.checkpoint))
     return language, tokenizer, base

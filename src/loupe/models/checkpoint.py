@@ -81,7 +81,11 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     placed = assembly.with_bases(spec, bases)
     for part, config in manifest["configs"].items():
         placed = replace(placed, **{part: replace(getattr(placed, part), checkpoint="", config=config)})
-    model = assembly.build(placed, tokenizer=tokenizer, dtype=dtype, codec=marks, dialogue=words)
+    given = {*manifest["configs"], *(part for part in manifest["bases"] if any(
+        isinstance(tuner_from(t), Full) for t in manifest["structure"].get(part, ())))}
+    model = assembly.build(placed, tokenizer=tokenizer, dtype=dtype, codec=marks, dialogue=words, given=given)
+    for part in given & model.bases.keys():
+        model.bases[part]["weights"] = manifest["bases"][part]["weights"]
     _check_bases(model, manifest["bases"], folder, manifest["versions"]["loupe"])
     for part in PARTS:
         for tuner in manifest["structure"].get(part, ()):
@@ -89,6 +93,8 @@ def load(folder: str | Path, device: str = "cpu", codec: str | None = None, base
     if manifest["structure"].get("tokens"):
         model.structure["tokens"] = list(manifest["structure"]["tokens"])
     _fill(in_numbers(model, kind), folder, manifest["tensors"])
+    if "language" in given & model.bases.keys() and marks.starts and getattr(model.bridge, "position", False):
+        model.language.config.place_level = float(model.bridge.level)  # as loud as its location tokens started
     model.spec = assembly.with_bases(spec, bases)
     model.refined_by = manifest.get("refiner") or {}
     return model.to(device).eval()
