@@ -5,6 +5,7 @@ from dataclasses import replace
 import instruction_layouts
 import judged_layouts
 import numpy as np
+import question_layouts
 import text_layouts
 from layouts import coco, instances, llava, picture, refer, visual_genome, write
 
@@ -67,4 +68,4 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "pope": (judged_layouts.pope, "random", ["coco_pope_random.json"]),
     "mmbench": (judged_layouts.mmbench, "dev_en", ["MMBench_DEV_EN.tsv"]),
     "mm-vet": (judged_layouts.mm_vet, "", ["mm-vet.json"]),
-    **instruction_layouts.ROOTS}
+    **instruction_layouts.ROOTS, **question_layouts.ROOTS}

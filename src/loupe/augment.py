@@ -75,10 +75,13 @@ def shown(record: Record, frame: Frame, least: float = 0.3) -> Record:
     relations = tuple(replace(r, predicate=words(r.predicate)) for r in record.relations
                       if {r.subject, r.object} <= there)
     questions = tuple(replace(q, text=words(q.text), answers=tuple(map(words, q.answers)), region=region, point=point,
-                              options=tuple(map(words, q.options)))
+                              options=tuple(map(words, q.options)), votes=tuple(map(words, q.votes)),
+                              choices=choices)
                       for q in record.questions
                       for region, point in [(q.region and see(q.region), q.point and see(q.point))]
-                      if (region is None) == (q.region is None) and (point is None) == (q.point is None))
+                      for choices in [tuple(filter(None, map(see, q.choices)))]
+                      if (region is None) == (q.region is None) and (point is None) == (q.point is None)
+                      and len(choices) == len(q.choices))
     talks = [(turns, [(handle, see(region)) for handle, region in turns.regions]) for turns in record.dialogues]
     dialogues = tuple(replace(turns, texts=tuple(map(words, turns.texts)), regions=tuple(regions))
                       for turns, regions in talks if all(region is not None for _, region in regions))

@@ -22,6 +22,7 @@ ORIENTATION = 0x0112  # EXIF tag
 TURN = Pillow.Transpose
 TURNS = {2: TURN.FLIP_LEFT_RIGHT, 3: TURN.ROTATE_180, 4: TURN.FLIP_TOP_BOTTOM, 5: TURN.TRANSPOSE, 6: TURN.ROTATE_270,
          7: TURN.TRANSVERSE, 8: TURN.ROTATE_90}  # orientation -> what makes it upright
+ON_ITS_SIDE = (5, 6, 7, 8)  # orientations that swap width and height
 PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # where a PNG may state it, also behind its pixels
 FILTERS = {f.name.lower(): f for f in Pillow.Resampling}  # nearest, box, bilinear, hamming, bicubic, lanczos
 DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
@@ -33,13 +34,15 @@ class Image:
     """A picture by path or by bytes (an encoded file, not raw pixels). Nothing is read before it is asked for.
 
     Sizes are of the upright picture: EXIF orientation is applied, as every viewer does, so regions drawn on
-    what a person sees are in the same pixels. (Datasets whose boxes ignore EXIF say so: `upright=False`;
-    Pillow turns TIFFs all the same.)
+    what a person sees are in the same pixels. Two things say that regions ignore it: `upright=False` (Pillow turns
+    TIFFs all the same), and `stated`, the size (width, height) that annotations give their picture, where it is that
+    of the picture as stored and not of the upright one.
     """
 
     path: Path | None = None
     data: bytes | None = field(default=None, repr=False)
     upright: bool = True
+    stated: tuple[int, int] | None = None
 
     def __post_init__(self):
         if (self.path is None) == (self.data is None):
@@ -98,26 +101,30 @@ class Image:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the upright picture, from the header alone."""
+        """(width, height) of the picture as `pillow` gives it, from the header alone."""
         data = self.bytes()
         with self._open(data) as picture:
             silent = picture.format == "PNG" and not any(mark in data for mark in PNG_EXIF)
             if not self.upright or silent or picture.format == "TIFF":
                 return picture.size
-            turned = orientation(picture) in (5, 6, 7, 8)
+            turned = orientation(picture) in ON_ITS_SIDE and not self._as_stored(picture)
             return (picture.height, picture.width) if turned else picture.size
 
     def pillow(self) -> Pillow.Image:
-        """Decoded: upright, RGB, 8 bits a channel. A corrupt or truncated file is an ImageError."""
+        """Decoded: upright (but see Image), RGB, 8 bits a channel. A corrupt or truncated file is an ImageError."""
         with self._open(self.bytes()) as picture:
             try:
                 if picture.format == "JPEG":
                     picture.draft("RGB", picture.size)
                 picture.load()
-                return upright(picture) if self.upright else rgb(picture)
+                return upright(picture) if self.upright and not self._as_stored(picture) else rgb(picture)
             except DAMAGE as error:
                 raise ImageError("picture is corrupt", got=error, where=self.name,
                                  do="fetch the file again or leave it out") from None
+
+    def _as_stored(self, picture: Pillow.Image) -> bool:
+        """Whether regions lie on the picture as it is stored."""
+        return (self.stated == picture.size != picture.size[::-1]) and orientation(picture) in ON_ITS_SIDE
 
     def array(self) -> np.ndarray:
         """uint8 [height, width, 3]."""

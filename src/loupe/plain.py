@@ -35,8 +35,8 @@ KEYS = {
     "found": {"found", "score", "phrase"},
     "problem": {"problem", "text", "at", "expected", "repair"},
     "parts": {"parts", "problems", "raw", "score"},
-    "path": {"path", "root", "upright"},
-    "data": {"data", "upright"},
+    "path": {"path", "root", "upright", "stated"},
+    "data": {"data", "upright", "stated"},
     "dict": {"dict"},
 }
 
@@ -94,6 +94,8 @@ def _image(image: Image, root: Roots) -> dict:
         plain = {"data": base64.b64encode(image.data).decode()}
     else:
         plain = _path(image.path, root)
+    if image.stated is not None:
+        plain["stated"] = list(image.stated)
     return plain if image.upright else {**plain, "upright": False}
 
 
@@ -164,7 +166,13 @@ def _read_path(data: dict, root: Roots) -> Image:
     if name and folder is None:
         raise FileError("no folder is given for stored pictures", got=f"root {name!r}", where=data["path"],
                         do=f"pass --root {name}=FOLDER")
-    return Image(path=Path(folder) / path if folder else path, upright=data.get("upright", True))
+    return Image(path=Path(folder) / path if folder else path, **_seen(data))
+
+
+def _seen(data: dict) -> dict:
+    """What decides whether a stored picture is turned."""
+    stated = data.get("stated")
+    return {"upright": data.get("upright", True), "stated": None if stated is None else tuple(stated)}
 
 
 _READ = {
@@ -186,6 +194,6 @@ _READ = {
     "parts": lambda d, root: Answer(from_plain(d["parts"], root), from_plain(d.get("problems", ()), root),
                                     d.get("raw", ""), d.get("score")),
     "path": _read_path,
-    "data": lambda d, root: Image(data=base64.b64decode(d["data"], validate=True), upright=d.get("upright", True)),
+    "data": lambda d, root: Image(data=base64.b64decode(d["data"], validate=True), **_seen(d)),
     "dict": lambda d, root: {k: from_plain(v, root) for k, v in d["dict"].items()},
 }

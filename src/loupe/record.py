@@ -51,7 +51,11 @@ class Relation:
 
 @dataclass(frozen=True)
 class Question:
-    """About the whole picture, or about `region`; `point` is a place given for it beside its box or outline."""
+    """About the whole picture, or about `region`; `point` is a place given for it beside its box or outline.
+
+    `choices`: regions one of which is the answer, that one first, for a question that is answered by pointing.
+    `votes`: what each annotator said, with repetitions; `answers` holds the different ones, the usual one first.
+    """
 
     text: str
     answers: tuple[str, ...]
@@ -61,6 +65,8 @@ class Question:
     kind: str = ""  # which wording of one question, where a file has several: "object", "super", "general"
     options: tuple[str, ...] = ()  # answers to choose from, in the file's order
     topics: tuple[str, ...] = ()  # what it is about or asks for, as the file sorts it
+    votes: tuple[str, ...] = ()
+    choices: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ VALUES = (None, 17, -1, 2.5, "x", [[]], {"a": 1}, True, float("nan"), float("inf
           "", "/etc/passwd", "[1]", "\ud800")
 KEYED = {  # names of so many levels are ids
     "ocr-vqa": 1, "art": 1, "pointqa-looktwice": 1, "vizwiz-grounding": 1, "mm-vet": 1, "coco-text": 2,
-    "gqa": 1, "scienceqa": 1, "ai2d": 2}
+    "gqa": 1, "scienceqa": 1, "ai2d": 2, "pointqa-local": 1, "iconqa": 1}
 TASKS = [task(name, **options) for name, options in (
     ("region", {}), ("reading", {"forms": ("point", "box", "polygon")}), ("question", {"style": "short"}),
     ("region-question", {}), ("dialogue", {"forms": ("point", "box")}), ("caption", {}), ("description", {}),

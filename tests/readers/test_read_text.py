@@ -63,7 +63,8 @@ def test_docvqa_in_its_layout_and_as_lines(tmp_path):
 
 def test_textvqa_says_first_what_most_said(tmp_path):
     first, second = reader("textvqa")(text_layouts.textvqa(tmp_path), "train")
-    assert first.questions == (Question("what is the brand?", ("nokia", "toshiba", "phone"), "0"),)
+    votes = ("toshiba", *["nokia"] * 8, "phone")
+    assert first.questions == (Question("what is the brand?", ("nokia", "toshiba", "phone"), "0", votes=votes),)
     assert second.questions[0].answers == ("naïve",) and (first.width, first.height) == (40, 30)
 
 
@@ -196,7 +197,9 @@ def test_real_questions_about_text(shared_data):
     train, val = (reader("textvqa")(root, split) for split in ("train", "val"))
     known = {r.id: r for r in train}
     phone = known["0054c91397f2fe05"]
-    assert phone.questions[0] == Question("what is the brand of phone?", ("nokia", "toshiba"), "0")
+    (first, *_) = phone.questions
+    assert (first.text, first.answers, first.id) == ("what is the brand of phone?", ("nokia", "toshiba"), "0")
+    assert Counter(first.votes) == {"nokia": 9, "toshiba": 1}
     assert (phone.width, phone.height) == phone.image.size and len(known) + len(val) >= 6
     assert not set(train.problems) - {"picture not found"}
     documents = reader("docvqa")(shared_data / "formats/docvqa", "val", file="val_first200.jsonl", missing="keep")

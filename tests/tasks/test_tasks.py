@@ -287,7 +287,8 @@ def test_the_worlds_records_serve_every_task_but_those_about_other_peoples_words
                 for part in (p for t in sample.turns for p in t.parts if isinstance(p, Regions)):
                     assert all(0 <= b.x1 <= b.x2 <= record.width and 0 <= b.y1 <= b.y2 <= record.height
                                and (b.area > 0 or isinstance(r, Point)) for r in part.regions for b in (r.box,))
-    assert seen == set(TASKS) - {"dialogue", "region-question", "multiple-choice", "car-racing", "space-invaders"}
+    assert seen == set(TASKS) - {"dialogue", "region-question", "multiple-choice", "judgement", "which-region",
+                                 "car-racing", "space-invaders"}
 
 
 def test_fixed_questions():

@@ -11,7 +11,7 @@ from loupe.cli.roots import add_root, roots_of
 from loupe.cli.scoring import add_scoring, judged, scoring_of
 from loupe.cli.seeing import add_seeing, seeing
 from loupe.cli.shared import answer_part_of, answer_parts, check_shared
-from loupe.errors import CheckpointError, ConfigError
+from loupe.errors import CheckpointError, ConfigError, FileError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.chatspot import JITTERED
 from loupe.evals.jitter import SCALES
@@ -27,10 +27,12 @@ HELP = """measure a model on benchmarks, beside trivial baselines
   loupe evaluate mini chatspot-mini --root data/judging --out judged
   loupe evaluate runs/spot coco-classes-found-val2017 --root /data --boxes dino.json --encoder clip:clip-vit-large
   loupe evaluate mini chatspot-mini-jitter --root data/judging --out judged
+  loupe evaluate runs/pink pink --root /data
   loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --workers 8
   loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --out judged --part 3/8
 
-A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise.
+A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise. The
+suites pink, lyrics and pae ask all questions of those of their papers' benchmarks whose data is there.
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
 --workers shares the pictures out to processes of this machine; --part K/N to machines with one folder --out.
 `loupe evaluate list` names the benchmarks."""
@@ -86,7 +88,7 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> None:
-    from loupe.evals.suite import SUITES, names_of
+    from loupe.evals.suite import PAPERS, SUITES, names_of
     from loupe.predictors import BASELINES
 
     if args.model == "list":
@@ -97,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
     suite = any(name in SUITES for name in given)
     if args.jitter is None and any(name in JITTERED for name in given):
         args.jitter = ",".join(map(str, SCALES))
-    if args.limit is None and suite:
+    if args.limit is None and any(name in SUITES and name not in PAPERS for name in given):
         args.limit = LIMIT
     check_shared(args)
     place = _place(args.model)
@@ -110,7 +112,9 @@ def run(args: argparse.Namespace) -> None:
 
         made = baseline(args.model) if args.model in BASELINES else model_of(args)
         return jitter(args, names_of(given), roots, out, made, scoring)
-    opened = _open(names_of(given), roots, args, suite, out)  # wrong data before a model is loaded
+    may_lack = set(names_of(each for each in given if each in PAPERS)) - set(
+        names_of(each for each in given if each not in PAPERS))
+    opened = _open(names_of(given), roots, args, suite, out, may_lack)  # wrong data before a model is loaded
     if args.curve:
         from loupe.cli.curve import curve
 
@@ -134,8 +138,9 @@ def run(args: argparse.Namespace) -> None:
     _report(results, results[0].model, roots, out, time.monotonic() - started, title)
 
 
-def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: Path) -> list:
-    """Questions of every benchmark; of a suite those are left out, with a line, whose own folder is not given."""
+def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: Path, may_lack: set[str]) -> list:
+    """Questions of every benchmark; of a suite those are left out, with a line, whose own folder is not given, and of
+    those that `may_lack` their data those that cannot be read."""
     from loupe.evals import benchmark, open_questions
     from loupe.evals.miniature import OWN_ROOT
 
@@ -146,7 +151,15 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
             continue
         boxes = args.boxes or (REFINER if what.name.startswith("mini-") else None)
         boxes = found_boxes(boxes, what, roots, out)
-        opened.append(open_questions(what, roots, args.count, shelf=shelf, most=args.limit, boxes=boxes))
+        try:
+            opened.append(open_questions(what, roots, args.count, shelf=shelf, most=args.limit, boxes=boxes))
+        except FileError as error:
+            if what.name not in may_lack:
+                raise
+            print(f"{what.name}: left out: {error}")
+    if not opened:
+        raise ConfigError("no benchmark of these has its data", got=f"none of {len(names)}",
+                          do="give --root, the folder that holds the data sets' folders (docs/real-data.md)")
     return opened
 
 

@@ -20,6 +20,7 @@ from loupe.evals.metrics import METRICS
 from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
 from loupe.evals.printed import PRINTED
+from loupe.evals.published import PUBLISHED
 from loupe.evals.shots import shown
 from loupe.evals.spec import Benchmark
 from loupe.plain import Roots
@@ -72,6 +73,7 @@ BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (
     Benchmark("photo-pixels", "pictures", "pictures", "val", task="reconstruction", metric="colours",
               task_options={"size": 64}, draw=1, most=100, form="colours", grid=64, answer=32, fit="train"),
     *PRINTED,
+    *PUBLISHED,
     *CHATSPOT,
     *MINI,
 )}

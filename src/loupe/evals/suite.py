@@ -13,9 +13,10 @@ from loupe.evals.chatspot import SUITES as CHATSPOT
 from loupe.evals.metrics import Figure, Scores
 from loupe.evals.miniature import GOALS, Goal
 from loupe.evals.miniature import SUITES as MINIATURES
+from loupe.evals.published import SUITES as PAPERS
 from loupe.evals.table import aligned, cell
 
-SUITES = {**MINIATURES, **CHATSPOT}
+SUITES = {**MINIATURES, **CHATSPOT, **PAPERS}  # those of PAPERS are asked whole, as far as their data is there
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ FOR = {"referring": ("whole-image", "centre-box", "mean-box", "random-object"), 
        "words": ("majority", "class-name"), "boxes": ("random-object",), "sets": ("majority",),
        "descriptions": ("majority", "class-name"), "relations": ("majority",), "answers": ("majority",),
        "classes": ("majority",), "contains": ("majority",), "circular": ("majority",), "yes-no": ("majority",),
-       "judged": ("majority",), "anls": ("majority",), "relaxed": ("majority",),
+       "true-false": ("majority",), "judged": ("majority",), "anls": ("majority",), "relaxed": ("majority",),
        "masks": ("centre-box-filled", "mean-box-filled", "true-box-filled"),
        "colours": ("grey", "mean-colour", "picture-mean", "patch-mean")}
 

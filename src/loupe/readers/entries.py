@@ -163,9 +163,19 @@ def value_of(piece: Piece):
 def ranked(answers: object) -> tuple[str, ...]:
     """Different answers, the one most annotators gave first; a single text is one answer, a number its digits."""
     given = answers if isinstance(answers, list) else [answers]
-    texts = [str(a) if type(a) in (int, float) and abs(a) < 1e15 else words(a) for a in given]
-    count = Counter(text for text in texts if text)
+    count = Counter(text for text in map(answer_text, given) if text)
     return tuple(sorted(count, key=lambda text: -count[text]))
+
+
+def answer_text(answer: object) -> str:
+    """An answer in single spaces, a number as its digits, "" of anything else."""
+    return str(answer) if type(answer) in (int, float) and abs(answer) < 1e15 else words(answer)
+
+
+def said_by_each(answers: object) -> tuple[str, ...]:
+    """Every annotator's answer, with repetitions and in their order, "" for one who said nothing; () of no list."""
+    texts = tuple(map(answer_text, answers)) if isinstance(answers, list) else ()
+    return texts if any(texts) else ()
 
 
 def question_of(text: object, answers: Sequence[str], key: str, note: Note, example: object, **more) -> Question | None:

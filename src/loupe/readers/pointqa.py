@@ -103,7 +103,7 @@ class LookTwice(PointQa):
 
 
 class LocalQa(PointQa):
-    """`LocalQa(root, "testfinal")` reads localqa_dataset.json and localqa_testfinal_imgs.json (train, val, testdev too).
+    """`LocalQa(root, "testfinal")` reads localqa_dataset.json and localqa_testfinal_imgs.json (or val, testdev).
 
     {picture: [{"question", "all_objs": [{x, y, w, h}, ...], "points": [{x, y, "ans"}, ...]}]}: each point is a Question
     of its own, with the box of its object as region.

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from loupe.errors import unknown_name
-from loupe.readers.base import Note, words
-from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, value_of
+from loupe.readers.base import Note, Pictured, words
+from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, said_by_each, value_of
 from loupe.readers.stream import Piece
 from loupe.record import Question, Record
 
@@ -28,16 +28,21 @@ class Questions(Entries):
     picture_key = "image"
     id_keys = ("question_id",)
     sized = False
+    voted = False  # `answers` are those of several people, each of whom counts
 
     def _picture(self, piece: Piece) -> str | None:
         entry = value_of(piece)
         if not isinstance(entry, dict) or not key_text(entry.get(self.picture_key)):
             self._odd(piece)
             return None
-        if not words(entry.get("question")) or not ranked(answers_of(entry)):
+        if not words(entry.get("question")) or not ranked(self._answers(entry)):
             self.note("question without words or answer", f"byte {piece.at}: {piece.raw[:60]}")
             return None
         return key_text(entry[self.picture_key])
+
+    def pictured(self, i: int) -> Pictured:
+        picture = self._pictures[int(self._order[i])]
+        return Pictured(self._image(self._names(picture)), same_picture(picture))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
@@ -55,9 +60,15 @@ class Questions(Entries):
             key = next((key_text(entry.get(k)) for k in self.id_keys if key_text(entry.get(k))), "")
             text = entry.get("question")
             text = ASKED.sub("", text) if isinstance(text, str) else text
-            made = question_of(text, ranked(answers_of(entry)), key, note, f"question {key or k}")
+            answers = self._answers(entry)
+            made = question_of(text, ranked(answers), key, note, f"question {key or k}",
+                               votes=said_by_each(answers) if self.voted else ())
             if made is not None:
                 yield made
+
+    @staticmethod
+    def _answers(entry: dict) -> object:
+        return entry.get("answers", entry.get("answer"))
 
 
 def same_picture(name: str) -> dict[str, int]:
@@ -65,10 +76,6 @@ def same_picture(name: str) -> dict[str, int]:
     path = PurePosixPath(name)
     coco, genome = COCO.match(path.stem), GENOME.match(str(path.with_suffix("")))
     return {"coco_id": int(coco[1])} if coco else {"vg_id": int(genome[1])} if genome else {}
-
-
-def answers_of(entry: dict):
-    return entry.get("answers", entry.get("answer"))
 
 
 class StVqa(Questions):
@@ -111,6 +118,7 @@ class TextVqa(Questions):
     usual_split = "train"
     licence = "annotations CC BY 4.0"
     picture_key = "image_id"
+    voted = True
 
     def _usual_files(self) -> list[Path]:
         return [self.root / f"TextVQA_{version}_{self.split}.json" for version in ("0.5.1", "0.5")]
@@ -161,6 +169,9 @@ class OcrVqa(Entries):
 
     def _names(self, picture: str) -> tuple[str, ...]:
         return (picture + self._endings[picture],)
+
+    def pictured(self, i: int) -> Pictured:
+        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, words
-from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, value_of
+from loupe.readers.base import Note, Pictured, words
+from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, said_by_each, value_of
 from loupe.readers.index import Collector, Index, is_id
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
 from loupe.readers.stream import Piece, Stream, missing_file
@@ -73,6 +73,10 @@ class Vqa(Entries):
     def _names(self, picture: str) -> tuple[str, ...]:
         return coco_names(f"{int(picture):012d}")
 
+    def pictured(self, i: int) -> Pictured:
+        picture = self._pictures[int(self._order[i])]
+        return Pictured(self._image(self._names(picture)), {"coco_id": int(picture)})
+
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
@@ -88,9 +92,17 @@ class Vqa(Entries):
                 continue
             key = key_text(entry.get("question_id"))
             found = said(answers[key]) if key in answers else ()
-            made = question_of(entry.get("question"), found, key, note, f"question {key}")
+            made = question_of(entry.get("question"), found, key, note, f"question {key}",
+                               votes=votes_of(answers[key]) if found else ())
             if made is not None:
                 yield made
+
+
+def votes_of(line: dict) -> tuple[str, ...]:
+    """What each of the ten said, as the published scorer takes it: OK-VQA's lemmas, not its `raw_answer`."""
+    lines = line.get("answers")
+    return said_by_each([one.get("answer", one.get("raw_answer")) for one in lines if isinstance(one, dict)]
+                        if isinstance(lines, list) else None)
 
 
 def said(line: dict) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ TASKS = {
     "conversation": "loupe.tasks.conversation:Conversation",
     "stated": "loupe.tasks.stated:Stated",
     "region-question": "loupe.tasks.region_question:AskedOfRegion",
+    "judgement": "loupe.tasks.judgement:Judgement",
+    "which-region": "loupe.tasks.which_region:WhichRegion",
     "inventory": "loupe.tasks.inventory:Inventory",
     "car-racing": "loupe.tasks.playing:CarRacing",
     "space-invaders": "loupe.tasks.playing:SpaceInvaders",

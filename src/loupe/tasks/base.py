@@ -28,6 +28,7 @@ class Case:
     truth: object  # for metrics: str, region, or a tuple of them
     kind: str = ""  # which file of wordings
     extra: dict = field(default_factory=dict)
+    judged: dict = field(default_factory=dict)  # as extra, of questions asked, not of those taught
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,8 @@ class Task:
 
     def _sample(self, record: Record, case: Case, turns: tuple[Turn, ...]) -> Sample:
         extra = {"truth": case.truth, **({"kind": case.kind} if case.kind else {}), **case.extra}
+        if turns[-1].role == "user":
+            extra |= case.judged
         if self.style:
             extra["style"] = self.style
         return Sample((record.image,), turns, self.name, identity(record, self.name, case.key), record.id, extra)

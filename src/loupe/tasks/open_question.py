@@ -20,4 +20,5 @@ class OpenQuestion(Task):
             text, answers = q.text.strip(), tuple(a.strip() for a in q.answers if a.strip())
             if text and answers and q.region is None and not q.options:  # region-question, multiple-choice
                 extra = {"references": answers, **({"capability": q.topics} if q.topics else {})}
-                yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra=extra)
+                yield Case(q.id or str(k), {"question": text}, answers[:1], answers[0], extra=extra,
+                           judged={"votes": q.votes} if q.votes else {})

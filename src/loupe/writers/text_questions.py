@@ -98,7 +98,7 @@ class DocVqa(_Listed):
 
 
 class TextVqa(_Listed):
-    """TextVQA_0.5.1_train.json; of ten annotators all say the first answer."""
+    """TextVQA_0.5.1_train.json; of ten annotators all say the first answer, unless it is known what each said."""
 
     def __init__(self, split: str = "train", under: str = ""):
         super().__init__(f"TextVQA_0.5.1_{split}.json", split, under,
@@ -114,8 +114,8 @@ class TextVqa(_Listed):
     def entry(self, record: Record, q: Question, key: int) -> dict:
         return {"question": q.text, "image_id": self.name(record), "image_classes": [],
                 "image_width": record.width, "image_height": record.height,
-                "answers": [q.answers[0]] * ANNOTATORS, "question_tokens": q.text.lower().rstrip("?").split(),
-                "question_id": key, "set_name": self.split}
+                "answers": list(q.votes or q.answers[:1] * ANNOTATORS),
+                "question_tokens": q.text.lower().rstrip("?").split(), "question_id": key, "set_name": self.split}
 
 
 LAYOUTS = {"ocr-vqa": OcrVqa, "st-vqa": StVqa, "docvqa": DocVqa, "textvqa": TextVqa}

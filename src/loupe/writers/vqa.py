@@ -34,7 +34,8 @@ class Vqa:
         image = number(record.id)
         for k, q in enumerate(whole(record)):
             key = number(q.id or f"{record.id}/{k}")
-            said = [{"answer": q.answers[0], "answer_confidence": "yes", "answer_id": n + 1} for n in range(ANNOTATORS)]
+            said = [{"answer": answer, "answer_confidence": "yes", "answer_id": n + 1}
+                    for n, answer in enumerate(q.votes or q.answers[:1] * ANNOTATORS)]
             yield self.asked, "questions", {"image_id": image, "question": q.text, "question_id": key}
             yield self.answered, "annotations", {
                 "question_type": " ".join(q.text.lower().split()[:2]), "multiple_choice_answer": q.answers[0],

@@ -1,4 +1,4 @@
-"""Multiple choice with CircularEval (MMBench): right only where every rotation of the options is answered rightly."""
+"""Multiple choice: asked once, or with CircularEval (MMBench): right only where every rotation of the options is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from loupe.evals.metrics.exact import tidy
 from loupe.evals.metrics.figures import Scores, counted, share
 from loupe.evals.predictions import Prediction
+from loupe.regions import iou
 
 LETTERS = "ABCDEFGH"
 
@@ -46,3 +47,23 @@ def score(predictions: Sequence[Prediction]) -> Scores:
                share("right as written", (right for g in groups.values() for shift, right in g if shift == 0)),
                share("right, all rotations alike", singles))
     return Scores("circular", len(predictions), figures, counted(unread))
+
+
+def single(predictions: Sequence[Prediction]) -> Scores:
+    """Questions asked once: the share of right letters. Where options are regions (extra["choices"]), an answer that
+    is a region stands for the option it overlaps most."""
+    mine = [pointed(p) or choice(p.answer.text, p.extra.get("options") or [""] * len(p.extra["choices"]))
+            for p in predictions]
+    unread = ("picture" if any(q.kind == "picture" for q in p.answer.problems) else "no letter"
+              for p, letter in zip(predictions, mine) if not letter)
+    right = (bool(p.texts) and letter == p.texts[0].strip("()").upper() for p, letter in zip(predictions, mine))
+    return Scores("choice", len(predictions), (share("right", right),), counted(unread))
+
+
+def pointed(p: Prediction) -> str:
+    """The letter of the option that the first region of the answer overlaps most; "" where there is none."""
+    options = p.extra.get("choices", ())
+    if not options or not p.answer.regions:
+        return ""
+    most, k = max((iou(p.answer.regions[0], option), -k) for k, option in enumerate(options))
+    return LETTERS[-k] if most > 0 else ""

@@ -62,6 +62,15 @@ def mean(name: str, values: Iterable[float]) -> Figure:
     return Figure(name, sum(values) / len(values) if values else 0.0, count=len(values))
 
 
+def averaged(name: str, values: Iterable[float]) -> Figure:
+    """The mean of values in 0..1, each a question's, with its normal 95 % interval."""
+    values = np.asarray(list(values), float)
+    if not len(values):
+        return Figure(name, 0.0, 0.0, 1.0, 0)
+    value, wide = float(values.mean()), 1.96 * float(values.std()) / len(values) ** 0.5
+    return Figure(name, value, max(0.0, value - wide), min(1.0, value + wide), len(values))
+
+
 def resampled(name: str, rows: Sequence[Sequence[float]], figure: Callable[..., float]) -> Figure:
     """figure(*sums of the columns of rows), a row per question; its interval is that of questions drawn again with
     replacement (2.5 % and 97.5 % of DRAWS draws, always the same ones)."""
