@@ -27,7 +27,7 @@ NEEDED = {kind: {f.name for f in fields(kind) if f.default is MISSING and f.defa
 
 def to_stored(record: Record, picture: str) -> dict:
     """JSON-able; `picture` says where the picture lies, relative to the file. What has its default is left out."""
-    data = {"picture": picture}
+    data = {"picture": picture} if record.image.upright else {"picture": picture, "upright": False}
     for name, default in DEFAULTS[Record].items():
         value = getattr(record, name)
         if name == "image" or (value == default and default is not MISSING) or (name == "extra" and not value):
@@ -46,7 +46,7 @@ def from_stored(data: dict, folder: Path, where: str = "") -> Record:
     place = ""
     try:
         given = dict(data)
-        image = Image(path=Path(folder) / given.pop("picture"))
+        image = Image(path=Path(folder) / given.pop("picture"), upright=given.pop("upright", True))
         for name, value in given.items():
             if name not in LISTS:
                 given[name] = from_plain(value)

@@ -6,6 +6,7 @@ import hashlib
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,9 +93,16 @@ class Reader(Sequence[Record]):
         if not -len(self) <= i < len(self):
             raise IndexError(f"record {i} of {len(self)}")
         i %= len(self)
-        record = self._record(i, _silent if self._read[i] else self.note)
+        record = self._seen(i, _silent if self._read[i] else self.note)
         self._read[i] = True
         return record
+
+    def _seen(self, i: int, note: Note) -> Record:
+        """The record with its picture as its annotations saw it: turned by EXIF or not."""
+        record = self._record(i, note)
+        if not self.sized:
+            return record
+        return replace(record, image=replace(record.image, stated=(record.width, record.height)))
 
     def __iter__(self) -> Iterator[Record]:
         for i in range(len(self)):
@@ -151,7 +159,7 @@ class Reader(Sequence[Record]):
         wrong, seen = [], 0
         for i in picks:
             try:
-                record = self._record(i, _silent)
+                record = self._seen(i, _silent)
                 width, height = record.image.size
             except ImageError:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from loupe.errors import FileError, unknown_name
@@ -102,7 +103,10 @@ class HierText(Entries):
 
 
 class Art(Entries):
-    """`Art(root)` reads train_labels.json: {"gt_0": [{"transcription", "points", "language", "illegibility"}]}."""
+    """`Art(root)` reads train_labels.json: {"gt_0": [{"transcription", "points", "language", "illegibility"}]}.
+
+    Outlines are drawn on the pictures as stored, without their EXIF orientation, and no sizes are stated.
+    """
 
     source = "art"
     usual_split = "train"
@@ -129,7 +133,7 @@ class Art(Entries):
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        image = replace(self._image(self._names(picture)), upright=False)
         width, height = image.size
         made = (word_of(entry.get("transcription"), entry.get("illegibility") is not True, entry.get("points"), width,
                         height, note, f"{str(entry.get('transcription'))[:40]!r} of picture {picture}")
