@@ -19,7 +19,8 @@ NEEDED = {"torch": ("2.6", "2.14"), "transformers": ("5.17", "6"), "tokenizers":
 FOLDERS = ("coco", "visual_genome", "refer", "objects365", "llava")
 MORE = ("llava_cc3m", "llava_665k", "ocr_vqa", "st_vqa", "docvqa", "textvqa", "coco_text", "hiertext", "art", "pointqa",
         "laion", "cc3m", "cc12m", "sbu", "grit", "vqav2", "okvqa", "gqa", "dvqa", "chartqa", "ai_challenger",
-        "scienceqa", "ai2d", "m3it", "mmc4", "pope", "mmbench", "mm-vet", "vizwiz_grounding", "records", "regionchat",
+        "scienceqa", "ai2d", "m3it", "mmc4", "pope", "mmbench", "mm-vet", "vizwiz_grounding", "vizwiz", "vsr",
+        "iconqa", "visual7w", "hateful_memes", "flickr30k", "nocaps", "records", "regionchat",
         "games")  # told where they are there
 ENDINGS = (".json", ".jsonl", ".p", ".tsv", ".tar")
 
