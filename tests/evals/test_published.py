@@ -22,8 +22,8 @@ from loupe.regions import Box
 from loupe.sample import Answer, Found, Regions
 
 COUNTS = {  # as published
-    "vqav2-val": 214354, "okvqa-val": 5046, "vizwiz-val": 4319, "textvqa-val": 5000, "vsr-test": 1222,
-    "vsr-random-test": 2195, "hateful-memes-dev": 500, "iconqa-test": 6316, "iconqa-val": 6316,
+    "vqav2-val": 214354, "okvqa-val": 5046, "okvqa-raw-val": 5046, "vizwiz-val": 4319, "textvqa-val": 5000,
+    "vsr-test": 1222, "vsr-random-test": 2195, "hateful-memes-dev": 500, "iconqa-test": 6316, "iconqa-val": 6316,
     "iconqa-blank-test": 3638, "scienceqa-img-test": 2017, "visual7w-pointing-test": 57265, "coco-captions-test": 5000,
     "flickr30k-test": 1000, "nocaps-val": 4500}
 
@@ -155,6 +155,8 @@ def test_okvqa_is_scored_by_lemmas_as_published(tmp_path):
     assert found["accuracy"] == 1.0
     rare = evaluate(Says(lambda s: "a motocross"), "okvqa-val", tmp_path, count="any")
     assert rare["accuracy"] == 1.0 and rare["the usual answer"] == 0.0
+    typed = evaluate(Says(lambda s: "racing"), "okvqa-raw-val", tmp_path, count="any")
+    assert typed["accuracy"] == 1.0 and typed["the usual answer"] == 1.0
 
 
 def test_boxes_to_choose_from(tmp_path):

@@ -156,7 +156,7 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
         except FileError as error:
             if what.name not in may_lack:
                 raise
-            print(f"{what.name}: left out: {error}")
+            print(f"{what.name}: left out, {error.what}: {error.where or error.got}")
     if not opened:
         raise ConfigError("no benchmark of these has its data", got=f"none of {len(names)}",
                           do="give --root, the folder that holds the data sets' folders (docs/real-data.md)")

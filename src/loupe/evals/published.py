@@ -8,9 +8,10 @@ from loupe.evals.spec import Benchmark
 SHORT = {"style": "short"}  # a request for a short answer stands behind every question
 
 
-def _voted(name: str, reader: str, folder: str, split: str, count: int, truths: str = "punctuation") -> Benchmark:
-    return Benchmark(name, reader, folder, split, task="question", metric="vqa", count=count, task_options=SHORT,
-                     answer=24, scoring={"truths": truths})
+def _voted(name: str, reader: str, folder: str, split: str, count: int, truths: str = "punctuation", **options
+           ) -> Benchmark:
+    return Benchmark(name, reader, folder, split, options, task="question", metric="vqa", count=count, answer=24,
+                     task_options=SHORT, scoring={"truths": truths}, fit="train2014" if reader == "vqa" else "train")
 
 
 def _lettered(name: str, reader: str, split: str, count: int, **options) -> Benchmark:
@@ -37,6 +38,7 @@ def _captioned(name: str, reader: str, folder: str, split: str, count: int, **op
 PUBLISHED: tuple[Benchmark, ...] = (
     _voted("vqav2-val", "vqa", "vqav2", "val2014", 214354),
     _voted("okvqa-val", "vqa", "okvqa", "val2014", 5046),
+    _voted("okvqa-raw-val", "vqa", "okvqa", "val2014", 5046, raw=True),
     _voted("vizwiz-val", "vizwiz", "vizwiz", "val", 4319),
     _voted("textvqa-val", "textvqa", "textvqa", "val", 5000, "whole"),
     _judged("vsr-test", "vsr", "vsr", "test", "true-false", 1222),
@@ -61,8 +63,8 @@ REFERRING = ("refcoco-val", "refcoco-testA", "refcoco-testB", "refcoco+-val", "r
              "refcocog-val", "refcocog-test")
 # A test split whose answers only its authors' server knows is stood for by val: VQAv2, VizWiz.
 SUITES: dict[str, tuple[str, ...]] = {
-    "pink": ("vqav2-val", "iconqa-test", "vsr-test", "okvqa-val", "gqa-testdev", *REFERRING, "visual7w-pointing-test",
-             "pointqa-local-testdev", "pointqa-point-test"),
+    "pink": ("vqav2-val", "iconqa-test", "vsr-test", "okvqa-raw-val", "gqa-testdev", *REFERRING,
+             "visual7w-pointing-test", "pointqa-local-testdev", "pointqa-point-test"),
     "lyrics": ("coco-captions-test", "nocaps-val", "flickr30k-test", "vqav2-val", "okvqa-val", "gqa-testdev",
                "scienceqa-img-test", "vizwiz-val", "textvqa-val", "ocr-vqa-test", *REFERRING),
     # IconQA and Hateful Memes by the splits that MiniGPT-v2, which it is built on, is measured on

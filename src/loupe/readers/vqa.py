@@ -16,13 +16,20 @@ from loupe.record import Question, Record
 
 class Vqa(Entries):
     """`Vqa(root, "train2014")`: the questions and the annotations file, joined by question_id. VQAv2's files or, where
-    those are not there, OK-VQA's. The answer most annotators gave is first; OK-VQA's are taken as they were typed."""
+    those are not there, OK-VQA's. The answer most annotators gave is first; OK-VQA's are taken as they were typed.
+
+    `Question.votes` are what the published scorer counts, of OK-VQA the lemmas; with raw=True what was typed.
+    """
 
     source = "vqa"
     sized = False
     usual_split = "train2014"
     arrays = ("questions",)
     layout = '{"questions": [{"image_id", "question", "question_id"}, ...]}'
+
+    def __init__(self, root, split: str = "", *, raw: bool = False, **options):
+        self.raw = raw
+        super().__init__(root, split, **options)
 
     def _usual_files(self) -> list[Path]:
         names = [f"{version}OpenEnded_mscoco_{self.split}_questions.json" for version in ("v2_", "")]
@@ -93,15 +100,15 @@ class Vqa(Entries):
             key = key_text(entry.get("question_id"))
             found = said(answers[key]) if key in answers else ()
             made = question_of(entry.get("question"), found, key, note, f"question {key}",
-                               votes=votes_of(answers[key]) if found else ())
+                               votes=votes_of(answers[key], self.raw) if found else ())
             if made is not None:
                 yield made
 
 
-def votes_of(line: dict) -> tuple[str, ...]:
-    """What each of the ten said, as the published scorer takes it: OK-VQA's lemmas, not its `raw_answer`."""
-    lines = line.get("answers")
-    return said_by_each([one.get("answer", one.get("raw_answer")) for one in lines if isinstance(one, dict)]
+def votes_of(line: dict, raw: bool) -> tuple[str, ...]:
+    """What each of the ten said: its `answer` or, with `raw`, its `raw_answer` where there is one."""
+    lines, first = line.get("answers"), "raw_answer" if raw else "answer"
+    return said_by_each([one.get(first, one.get("answer")) for one in lines if isinstance(one, dict)]
                         if isinstance(lines, list) else None)
 
 
