@@ -22,7 +22,8 @@ KEYED = {  # names of so many levels are ids
 TASKS = [task(name, **options) for name, options in (
     ("region", {}), ("reading", {"forms": ("point", "box", "polygon")}), ("question", {"style": "short"}),
     ("region-question", {}), ("dialogue", {"forms": ("point", "box")}), ("caption", {}), ("description", {}),
-    ("counting", {}), ("relation", {}), ("inventory", {}))]
+    ("counting", {}), ("relation", {}), ("inventory", {}), ("judgement", {}), ("which-region", {}),
+    ("multiple-choice", {}))]
 
 
 def content(records) -> Counter:
