@@ -49,7 +49,8 @@ def _asked(what: Benchmark, records: Sequence[Record], found: Found | None) -> I
         return
     asking = task(what.task, **what.task_options)
     if what.draw is None:
-        for record in records:
+        for record in tqdm(records, desc=f"questions of {what.name}", unit="picture", delay=2, disable=None,
+                           leave=False):
             yield from (s for s in _every(what, asking, record) if _large(s, what.least_area))
         return
     seen, left = Counter(), what.most
