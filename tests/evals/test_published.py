@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import instruction_layouts
 import pytest
@@ -24,7 +25,8 @@ from loupe.sample import Answer, Found, Regions
 COUNTS = {  # as published
     "vqav2-val": 214354, "okvqa-val": 5046, "okvqa-raw-val": 5046, "vizwiz-val": 4319, "textvqa-val": 5000,
     "vsr-test": 1222, "vsr-random-test": 2195, "hateful-memes-dev": 500, "iconqa-test": 6316, "iconqa-val": 6316,
-    "iconqa-blank-test": 3638, "scienceqa-img-test": 2017, "visual7w-pointing-test": 57265, "coco-captions-test": 5000,
+    "iconqa-ranked-test": 6316, "iconqa-ranked-val": 6316, "iconqa-blank-test": 3638,
+    "scienceqa-img-test": 2017, "visual7w-pointing-test": 57265, "coco-captions-test": 5000,
     "flickr30k-test": 1000, "nocaps-val": 4500}
 
 
@@ -174,6 +176,42 @@ def test_boxes_to_choose_from(tmp_path):
     assert measure("choice", [prediction(blue, Answer((Found(Box(12, 9, 18, 12)),)))]).unread == 1
     other = next(letter for letter in "ABCD" if letter != truth(blue))
     assert measure("choice", [prediction(blue, Answer((f"The answer is {other}.",)))])["right"] == 0.0
+
+
+class Weighs:
+    """A predictor that finds some words more probable than others; those it does not know cannot be asked."""
+
+    name = "weighs"
+
+    def __init__(self, **logs):
+        self.logs, self.asked = logs, []
+
+    def answer(self, samples):
+        raise AssertionError("nothing is generated")
+
+    def seen(self, looks):
+        self.looks = looks
+        return self
+
+    def weigh(self, samples):
+        for sample in samples:
+            self.asked.append((words(replace(sample, turns=sample.turns[:1])), words(sample)))
+            yield self.logs.get(words(sample))
+
+
+def test_options_are_weighed_and_not_shown(tmp_path):
+    question_layouts.iconqa(tmp_path / "iconqa")
+    model = Weighs(yes=-3.0, nö=-2.5, a=-9.0, b=-1.0, c=-8.0)
+    out = evaluate(model, "iconqa-ranked-test", tmp_path, tmp_path / "out", count="any")
+    assert [p.answer.text for p in out.predictions] == ["nö", "b"] and out["exact"] == 0.5
+    assert model.asked[:2] == [("Is the clöck early? Answer in short.", said) for said in ("yes", "nö")]
+    assert len(model.asked) == 5 and len(model.looks) == 2
+    broken = evaluate(Weighs(yes=-3.0), "iconqa-ranked-test", tmp_path, count="any")
+    assert broken.scores.unreadable == (("picture", 1),) and broken.predictions[0].answer.text == "yes"
+    with pytest.raises(ConfigError, match="cannot weigh"):
+        evaluate(Says(truth), "iconqa-ranked-test", tmp_path, count="any")
+    header = json.loads((tmp_path / "out/iconqa-ranked-test.jsonl").read_text().splitlines()[0])
+    assert header["model"] == {"name": "weighs", "ranked": True}
 
 
 def test_a_letter_may_be_said_in_its_words():

@@ -16,6 +16,7 @@ from loupe.errors import ConfigError
 from loupe.evals.ladder import ladder
 from loupe.evals.metrics.exact import tidy
 from loupe.evals.metrics.reconstruction import errors
+from loupe.evals.ranked import Ranked
 from loupe.evals.spec import Benchmark
 from loupe.image import downsampled
 from loupe.predictor import Predictor
@@ -124,7 +125,7 @@ class Colours(Grid):
             yield Sample(s.images, (turn,), "reconstruction", f"{s.id}#{k}", s.record)
 
 
-FORMS = {"mask": Masks, "colours": Colours}
+FORMS = {"mask": Masks, "colours": Colours, "ranked": Ranked}
 
 
 def asked(predictor: Predictor, what: Benchmark) -> Predictor:

@@ -19,6 +19,12 @@ def _lettered(name: str, reader: str, split: str, count: int, **options) -> Benc
                      answer=16, balance="topic" if reader == "scienceqa" else "")
 
 
+def _ranked(name: str, split: str) -> Benchmark:
+    """As MiniGPT-v2 is measured: the options are not shown, the most probable one is taken."""
+    return Benchmark(name, "iconqa", "iconqa", split, task="question", metric="words", count=6316, form="ranked",
+                     task_options={**SHORT, "chosen": True})
+
+
 def _judged(name: str, reader: str, folder: str, split: str, metric: str, count: int, **options) -> Benchmark:
     return Benchmark(name, reader, folder, split, options, task="judgement", metric=metric, count=count, answer=8,
                      fit="train")
@@ -46,6 +52,8 @@ PUBLISHED: tuple[Benchmark, ...] = (
     _judged("hateful-memes-dev", "hateful-memes", "hateful_memes", "dev", "yes-no", 500),
     _lettered("iconqa-test", "iconqa", "test", 6316),
     _lettered("iconqa-val", "iconqa", "val", 6316),
+    _ranked("iconqa-ranked-test", "test"),
+    _ranked("iconqa-ranked-val", "val"),
     Benchmark("iconqa-blank-test", "iconqa", "iconqa", "test", {"kind": "fill_in_blank"}, task="question",
               metric="words", count=3638, task_options=SHORT, answer=16),
     _lettered("scienceqa-img-test", "scienceqa", "test", 2017),
@@ -68,5 +76,5 @@ SUITES: dict[str, tuple[str, ...]] = {
     "lyrics": ("coco-captions-test", "nocaps-val", "flickr30k-test", "vqav2-val", "okvqa-val", "gqa-testdev",
                "scienceqa-img-test", "vizwiz-val", "textvqa-val", "ocr-vqa-test", *REFERRING),
     # IconQA and Hateful Memes by the splits that MiniGPT-v2, which it is built on, is measured on
-    "pae": ("gqa-testdev", "vsr-test", "iconqa-val", "vizwiz-val", "hateful-memes-dev", *REFERRING),
+    "pae": ("gqa-testdev", "vsr-test", "vizwiz-val", "hateful-memes-dev", *REFERRING, "iconqa-ranked-val"),
 }

@@ -17,7 +17,8 @@ class Benchmark:
     draw: so many questions of each picture, pictures in a fixed random order, `most` in all; None: every question.
     balance: a key of the questions' extra ("truth": the true text) whose values are drawn equally often, and scored
     one by one. expressions: only referring expressions of these kinds (Phrase.kind, put into extra["expression"]).
-    scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions.
+    scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions;
+    "ranked": the most probable of the options is the answer (evals/ranked.py).
     inside: of a mask, a box is asked for first and only places in it are asked about; boxed: and the thing is meant by
     that box, no longer by its phrase. answer: longest answer, tokens.
     boxes: every "given" (annotated) or "found" (by a detector) box is asked about, as a `region`: "box" or "point".
