@@ -11,10 +11,14 @@ from PIL import Image as Pillow
 
 from loupe.errors import ConfigError, FileError
 from loupe.evals import BENCHMARKS, CountError, evaluate, open_questions, read_predictions, rescore
+from loupe.evals.asking import order
 from loupe.evals.benchmark import place
+from loupe.evals.predictions import fingerprint
 from loupe.predictor import unanswered
 from loupe.predictors import baseline, load
 from loupe.predictors.baselines import mean_box
+from loupe.predictors.beside import beside
+from loupe.readers.coco import Coco
 from loupe.regions import Box
 from loupe.sample import Answer, Found, Problem
 
@@ -199,6 +203,34 @@ def test_baselines(root):
         load("mean-box")
     with pytest.raises(ConfigError, match="did you mean 'centre-box'"):
         load("center-box")
+
+
+def test_baselines_for_a_few_questions_are_fitted_on_a_few_pictures(root, monkeypatch):
+    """Always the same ones; what is asked stays as it is, and so does the fit where all is asked."""
+    monkeypatch.setattr("loupe.predictors.beside.FEW", 1)
+    questions = open_questions("coco-unique-val2017", root)
+    read, real = [], Coco._record
+    monkeypatch.setattr(Coco, "_record", lambda self, i, note: read.append(i) or real(self, i, note))
+    soon = [beside(questions, root, soon=True)[0]["mean-box"].fractions for _ in range(2)]
+    assert soon[0] == soon[1] in [(0, 0, 0.5, 0.5), (0.25, 0, 0.75, 1)]
+    assert len(set(read[-1:])) == 1 and len(read) == 2 * (2 + 1)  # opening compares the sizes of both
+    assert beside(questions, root)[0]["mean-box"].fractions == pytest.approx((0.125, 0, 0.625, 0.75))
+    asked = Scripted()
+    whole = open_questions("coco-unique-val2017", root)
+    evaluate(asked, whole, root, limit=1)
+    assert asked.asked == [whole.samples[order(2)[0]].id]
+
+
+def test_questions_are_hashed_once(root, tmp_path, monkeypatch):
+    """Of millions that takes a minute; every model and checkpoint asks for it."""
+    calls = []
+    module = sys.modules["loupe.evals.benchmark"]  # a function has its name, too
+    monkeypatch.setattr(module, "fingerprint", lambda samples: calls.append(1) or fingerprint(samples))
+    questions = open_questions("coco-unique-val2017", root)
+    for name in ("a", "b"):
+        evaluate(Scripted(name=name), questions, root, tmp_path / name)
+    assert len(calls) == 1 and questions.moved(0.0, 1).hash == questions.hash
+    assert len(calls) == 2, "other questions have a hash of their own"
 
 
 def test_scoring_needs_no_torch(root, tmp_path):

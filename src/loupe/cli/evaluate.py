@@ -177,7 +177,7 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
     from loupe.evals import evaluate, table
     from loupe.predictors import BASELINES, Blind
 
-    others = baselines(questions, roots, shelf)
+    others = baselines(questions, roots, shelf, args.limit is not None)
     if predictor is None and args.model not in others:
         raise ConfigError("this baseline cannot be measured here", got=args.model, where=questions.benchmark.name,
                           expected=", ".join(others) or "a model", do="fitted ones need the benchmark's train split")
@@ -201,11 +201,11 @@ def blind_file(questions, out: Path) -> Path:
     return out / f"{questions.benchmark.name}.blind.jsonl"
 
 
-def baselines(questions, roots, shelf: Shelf | None = None) -> dict:
-    """Those that can answer this benchmark; those left out are said."""
+def baselines(questions, roots, shelf: Shelf | None = None, soon: bool = False) -> dict:
+    """Those that can answer this benchmark; those left out are said. soon: as of `beside`."""
     from loupe.predictors.beside import beside
 
-    made, left_out = beside(questions, roots, shelf)
+    made, left_out = beside(questions, roots, shelf, soon)
     for line in left_out:
         print(line)
     return made

@@ -32,6 +32,17 @@ def order(count: int) -> list[int]:
     return np.random.default_rng([SEED, count]).permutation(count).tolist()
 
 
+def few(records: Sequence[Record], count: int) -> list[Record]:
+    """So many of the records, in their order; those whose picture does not decode are left out."""
+    out = []
+    for k in sorted(order(len(records))[:count]):
+        try:
+            out.append(records[k])
+        except ImageError:  # the reader counts it where it looked for the picture
+            continue
+    return out
+
+
 def ask(what: Benchmark, records: Sequence[Record], found: Found | None = None) -> Iterator[Sample]:
     """Every question in the records' order; with `draw` pictures in a fixed random order, a few questions of each.
 

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from loupe.config import from_json
 from loupe.data.draw import place
 from loupe.errors import ConfigError, FileError, LoupeError, unknown_name
-from loupe.evals.asking import ask, order
+from loupe.evals.asking import ask, few, order
 from loupe.evals.boxes_asked import read_boxes
 from loupe.evals.chatspot import CHATSPOT
 from loupe.evals.jitter import jittered, noisy
@@ -124,7 +125,7 @@ class Questions:
     data_hash: str = ""  # of the annotation files
     problems: tuple[tuple[str, int], ...] = ()  # what the reader left out, by reason
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Of a drawn benchmark, of which only as many questions may be made as are asked: of the first ones and of the
         annotation files."""
@@ -203,13 +204,15 @@ class Kept:
 
 def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None = None,
                    split: str | None = None, shelf: Shelf | None = None, most: int | None = None,
-                   boxes: str | os.PathLike | None = None) -> Questions:
+                   boxes: str | os.PathLike | None = None, pictures: int | None = None) -> Questions:
     """Reads a benchmark's questions and checks their number.
 
     count: None checks against counts.json of the root, else the published number; a number checks against that;
     "any" checks nothing. `split` reads another split without a check (to fit a baseline on). most: so many questions
     of a drawn benchmark will do. A shelf spares reading the same records for several benchmarks.
     boxes: a file of found boxes, for benchmarks that ask about those (else boxes_<split>.json beside the data).
+    pictures: of one that is not drawn, only the questions about so many pictures, a random choice that is always the
+    same; nothing is checked then.
     """
     what = benchmark(named)
     if what.metric not in METRICS:  # before a model answers
@@ -226,7 +229,11 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
     else:
         records = (shelf or Shelf()).open(what, folder)
     found = read_boxes(boxes or folder / f"boxes_{what.split}.json") if what.boxes == "found" else None
-    samples = tuple(ask(what, records, found))
+    if pictures is not None and what.draw is None and not what.boxes:
+        asked_of, count = few(records, pictures), "any"
+    else:
+        asked_of = records
+    samples = tuple(ask(what, asked_of, found))
     _unique(samples, folder)
     if what.shots:
         samples = shown(what, samples, reader(what.reader)(folder, what.fit or what.split, **what.options))
