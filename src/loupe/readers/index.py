@@ -48,12 +48,27 @@ class Collector:
 class Index:
     """`index[picture id]` parses that picture's elements from the file, in file order; unknown ids give []."""
 
+    PARTS = ("ids", "bounds", "at", "size")
+
     def __init__(self, path: Path, ids: np.ndarray, at: np.ndarray, size: np.ndarray):
         order = np.argsort(ids, kind="stable")
         self.path = path
         self.ids, first = np.unique(ids[order], return_index=True)  # sorted, unique
         self._bounds = np.append(first, len(ids))
         self._at, self._size = at[order], size[order]
+
+    @classmethod
+    def of(cls, path: Path, *parts: np.ndarray) -> Index:
+        """The Index whose `parts` these are, of that file."""
+        made = cls.__new__(cls)
+        made.path = path
+        made.ids, made._bounds, made._at, made._size = parts
+        return made
+
+    @property
+    def parts(self) -> tuple[np.ndarray, ...]:
+        """What PARTS names."""
+        return self.ids, self._bounds, self._at, self._size
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -11,7 +11,8 @@ import numpy as np
 
 from loupe.errors import FileError, RegionError
 from loupe.readers.base import Note, clipped_box, words
-from loupe.readers.index import Collector, Index, is_id
+from loupe.readers.index import Index, is_id
+from loupe.readers.scan import Scan, Scanning, scanned
 from loupe.readers.stream import Piece, Stream
 from loupe.record import Object
 from loupe.regions import Mask, Polygon
@@ -51,12 +52,25 @@ def open_instances(path: Path, note: Note, has: Callable[[str], bool], *, catego
                    only: Collection[int] | None = None, naming: Naming = lambda names: [(n,) for n in names]
                    ) -> Instances:
     """Index the file in one pass. `has(file name)` decides which pictures are kept; `only` limits them to these ids."""
-    stream = Stream(path)
-    images, annotations = Collector(), Collector()
-    order: list[int] = []
-    seen: set[int] = set()
-    kinds: dict[int, str] = {}
-    licences: dict[int, str] = {}
+    found = scanned(path, lambda path: _scan(path, categories), f"categories {categories}")
+    for reason, (count, shown) in found.oddities.items():
+        for k in range(count):
+            note(reason, shown[min(k, len(shown) - 1)])
+    for picture in found.twice:
+        if only is None or picture in only:
+            note("image id given twice", picture)
+    order = [picture for picture, name in zip(found.order.tolist(), found.names)
+             if (only is None or picture in only) and has(name)]
+    strays = int(np.setdiff1d(found.annotations.ids, found.order).size) if only is None else 0
+    for _ in range(strays):
+        note("annotations of a picture the file does not list", path.name)
+    names = naming(list(found.categories.values()))
+    return Instances(path, found.hash, np.asarray(order, np.int64), found.images, found.annotations,
+                     dict(zip(found.categories, names)), found.licences)
+
+
+def _scan(path: Path, categories: bool) -> Scan:
+    stream, out = Stream(path), Scanning()
     for piece in stream:
         if stream.top == "array":
             raise FileError("annotation file is of another layout", got="a JSON array", where=path,
@@ -64,28 +78,19 @@ def open_instances(path: Path, note: Note, has: Callable[[str], bool], *, catego
                             do="this may be a Visual Genome or LLaVA file: see the other readers")
         entry = piece.value
         if piece.key == "images":
-            picture = _image_id(piece, note, seen, only)
-            if picture is not None and has(piece.read()["file_name"]):
-                order.append(picture)
-                images.add(picture, piece.at, piece.size)
+            _image(piece, out)
         elif piece.key == "annotations":
             picture = entry.get("image_id") if isinstance(entry, dict) else None
             if is_id(picture):
-                annotations.add(picture, piece.at, piece.size)
+                out.annotations.add(picture, piece.at, piece.size)
             else:
-                note("annotation without image_id", piece.raw[:80])
+                out.rest.odd("annotation without image_id", piece.raw[:80])
         elif piece.key == "categories" and categories:
-            _category(piece, kinds, path)
+            _category(piece, out.rest.categories, path)
         elif piece.key == "licenses" and isinstance(entry, dict) and type(entry.get("id")) is int:
-            licences[entry["id"]] = words(piece.read().get("name"))
+            out.rest.licences[entry["id"]] = words(piece.read().get("name"))
     _check_keys(stream, path, ("images", "annotations") + ("categories",) * categories)
-    names = naming(list(kinds.values()))
-    index = annotations.index(path)
-    strays = int(np.setdiff1d(index.ids, np.fromiter(seen, np.int64, len(seen))).size) if only is None else 0
-    for _ in range(strays):
-        note("annotations of a picture the file does not list", path.name)
-    return Instances(path, stream.hash, np.asarray(order, np.int64), images.index(path), index,
-                     dict(zip(kinds, names)), licences)
+    return out.done(path, stream.hash)
 
 
 def objects_of(entries: Sequence[dict], categories: dict[int, tuple[str, ...]], width: int, height: int,
@@ -139,22 +144,19 @@ def _shape(segmentation, width: int, height: int, note: Note, example: str) -> t
         return None
 
 
-def _image_id(piece: Piece, note: Note, seen: set[int], only: Collection[int] | None) -> int | None:
+def _image(piece: Piece, out: Scanning) -> None:
     entry = piece.value
     if not isinstance(entry, dict) or not is_id(entry.get("id")) or not isinstance(entry.get("file_name"), str):
-        note("image entry without id or file_name", piece.raw[:80])
-        return None
-    if any(type(entry.get(side)) is not int or entry[side] <= 0 for side in ("width", "height")):
-        note("image entry without width and height", piece.raw[:80])
-        return None
-    picture = entry["id"]
-    if only is not None and picture not in only:
-        return None
-    if picture in seen:
-        note("image id given twice", picture)
-        return None
-    seen.add(picture)
-    return picture
+        out.rest.odd("image entry without id or file_name", piece.raw[:80])
+    elif any(type(entry.get(side)) is not int or entry[side] <= 0 for side in ("width", "height")):
+        out.rest.odd("image entry without width and height", piece.raw[:80])
+    elif entry["id"] in out.seen:
+        out.rest.twice.append(entry["id"])
+    else:
+        out.seen.add(entry["id"])
+        out.order.append(entry["id"])
+        out.names.append(piece.read()["file_name"])
+        out.images.add(entry["id"], piece.at, piece.size)
 
 
 def _category(piece: Piece, kinds: dict[int, str], path: Path) -> None:
