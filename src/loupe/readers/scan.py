@@ -101,9 +101,8 @@ def _keep(scan: Scan, place: Path) -> None:
             np.savez(file, order=scan.order, **texts, **_arrays("images", scan.images),
                      **_arrays("annotations", scan.annotations))
         os.replace(temporary, place)
-    except BaseException:
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _kept(place: Path, path: Path) -> Scan | None:
