@@ -224,13 +224,15 @@ def test_many_at_once_find_out_together(capsys):
 
 @pytest.mark.parametrize("said", [
     "temperature must be between 0 and 2", "max_tokens is too large: 20. This model supports at most 4 tokens",
+    "'max_tokens' or 'max_completion_tokens' is too large: 20. The context length is 8 tokens, the request has 6",
     "unknown parameter: seeds", "'response_format' is not supported", "max_completion_tokens is not supported"])
 def test_a_wrong_value_is_still_told(said, capsys):
     """max_completion_tokens that is refused, too, ends it: nothing is sent for ever."""
     with served(lambda n, r: {"status": 400, "body": said.encode()}) as stub:
         (error,) = asked(stub, [request(temperature=3.0, seed=1)])
         assert len(stub.requests) == 1 + said.startswith("max_completion")
-    assert isinstance(error, EndpointError) and said[:40] in str(error)
+    assert isinstance(error, EndpointError) and said[1:40] in str(error)
+    assert ("refuses" in capsys.readouterr().err) == said.startswith("max_completion")
 
 
 def test_a_model_that_thought_to_its_limit_is_not_asked_again():

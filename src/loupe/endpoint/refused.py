@@ -41,8 +41,9 @@ class Refused:
 
 def refused(sent: dict, said: str) -> str | None:
     """The setting that a refusal is about. One of a wrong value is none: that is to be mended where it was given."""
+    if not UNKNOWN.search(said):
+        return None
     for name, other in INSTEAD.items():
         if name in sent and re.search(rf"\b{other}\b", said):
             return name
-    named = [name for name in LEFT_OUT if name in sent and re.search(rf"\b{name}\b", said)]
-    return named[0] if named and UNKNOWN.search(said) else None
+    return next((name for name in LEFT_OUT if name in sent and re.search(rf"\b{name}\b", said)), None)
