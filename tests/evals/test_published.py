@@ -225,7 +225,8 @@ def test_a_letter_may_be_said_in_its_words():
 @pytest.mark.parametrize("text, tokens", [
     ("A man's t-shirt, red & blue.", "a man 's t-shirt red & blue"), ("They don't stop!", "they do n't stop"),
     ("the dogs' bowls", "the dogs bowls"), ("3.5 m - 1,000 \"men\"", "3.5 m 1,000 men"), ("I cannot", "i can not"),
-    ("A U.S. flag; it\u2019s up...", "a u.s. flag it 's up"), ("", "")])
+    ("A U.S. flag; it\u2019s up...", "a u.s. flag it 's up"), ("a man 's hat, they 're", "a man 's hat they 're"),
+    ("they do n't say 'stop' or 'm'", "they do n't say stop or m"), ("", "")])
 def test_treebank_tokens(text, tokens):
     assert treebank(text) == tokens.split()
 

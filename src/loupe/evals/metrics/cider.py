@@ -19,8 +19,10 @@ from loupe.evals.predictions import Prediction
 LONGEST = 4  # words of an n-gram
 SIGMA = 6.0  # words: how much a length may differ
 _word = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-# numbers with their points, abbreviations (u.s.), words with hyphens and apostrophes, and signs that count as words
-_token = re.compile(r"\d+(?:[.,:/-]\d+)+|(?:[^\W\d_]\.){2,}|[^\W_]+(?:[-'_/]?[^\W_]+)*'?(?=\W|$)|[&$%#@]")
+# numbers with their points, abbreviations (u.s.), clitics that stand apart (man 's), words with hyphens and
+# apostrophes, and signs that count as words
+_token = re.compile(r"\d+(?:[.,:/-]\d+)+|(?:[^\W\d_]\.){2,}|(?<!\w)'(?:s|re|ve|ll|d|m)(?![\w'])|"
+                    r"[^\W_]+(?:[-'_/]?[^\W_]+)*'?(?=\W|$)|[&$%#@]")
 _clitic = re.compile(r"n't$|'(?:s|re|ve|ll|d|m)?$")
 JOINED = {"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "lemme": 3, "gimme": 3}  # two words in the treebank
 
