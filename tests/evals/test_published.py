@@ -19,6 +19,7 @@ from loupe.evals.metrics import measure
 from loupe.evals.metrics.cider import treebank
 from loupe.evals.predictions import Prediction, prediction
 from loupe.evals.published import PUBLISHED, SUITES
+from loupe.predictors.beside import beside
 from loupe.regions import Box
 from loupe.sample import Answer, Found, Regions
 
@@ -212,6 +213,22 @@ def test_options_are_weighed_and_not_shown(tmp_path):
         evaluate(Says(truth), "iconqa-ranked-test", tmp_path, count="any")
     header = json.loads((tmp_path / "out/iconqa-ranked-test.jsonl").read_text().splitlines()[0])
     assert header["model"] == {"name": "weighs", "ranked": True}
+
+
+def test_baselines_stand_beside_options_that_are_weighed(tmp_path):
+    question_layouts.iconqa(tmp_path / "iconqa")
+    what = replace(BENCHMARKS["iconqa-ranked-test"], fit="val", count=None)
+    questions = open_questions(what, tmp_path)
+    made, left_out = beside(questions, tmp_path)
+    assert not left_out and list(made) == ["majority"]
+    assert [p.answer.text for p in evaluate(made["majority"], questions, tmp_path).predictions] == ["a", "a"]
+
+
+def test_questions_without_options_cannot_be_weighed(tmp_path):
+    question_layouts.vizwiz(tmp_path / "vizwiz")
+    what = replace(BENCHMARKS["vizwiz-val"], form="ranked", metric="words", count=None)
+    with pytest.raises(ConfigError, match="no options to weigh.*vizwiz"):
+        evaluate(Weighs(), what, tmp_path)
 
 
 def test_a_letter_may_be_said_in_its_words():

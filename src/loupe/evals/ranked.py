@@ -29,6 +29,11 @@ class Ranked:
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         samples = iter(samples)
         while some := list(islice(samples, TOGETHER)):
+            for s in some:
+                if not s.extra.get("options"):
+                    raise ConfigError("a question has no options to weigh", got=s.id, where="form ranked",
+                                      expected="options, as multiple-choice asks about",
+                                      do="leave out the form, or questions without options")
             view = seen(self.predictor, tuple(dict.fromkeys(s.images for s in some)))
             if not hasattr(view, "weigh"):
                 raise ConfigError("this model cannot weigh answers", got=self.name, expected="a checkpoint of loupe or "

@@ -46,6 +46,7 @@ class FixedText:
 
     name: str
     text: str
+    whole = True  # says them where others weigh options
 
     @property
     def identity(self) -> dict:
@@ -89,6 +90,7 @@ class Knowing:
 
     name: str
     say: Callable[[Sample, np.random.Generator], Answer]
+    whole = True  # as FixedText
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         for sample in samples:
