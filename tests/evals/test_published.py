@@ -19,6 +19,7 @@ from loupe.evals.metrics import measure
 from loupe.evals.metrics.cider import treebank
 from loupe.evals.predictions import Prediction, prediction
 from loupe.evals.published import PUBLISHED, SUITES
+from loupe.predictors import Blind
 from loupe.predictors.beside import beside
 from loupe.regions import Box
 from loupe.sample import Answer, Found, Regions
@@ -222,6 +223,30 @@ def test_baselines_stand_beside_options_that_are_weighed(tmp_path):
     made, left_out = beside(questions, tmp_path)
     assert not left_out and list(made) == ["majority"]
     assert [p.answer.text for p in evaluate(made["majority"], questions, tmp_path).predictions] == ["a", "a"]
+
+
+def test_options_are_weighed_of_no_picture(tmp_path):
+    question_layouts.iconqa(tmp_path / "iconqa")
+    model = Weighs(yes=-3.0, nö=-2.5, a=-9.0, b=-1.0, c=-8.0)
+    out = evaluate(Blind(model), "iconqa-ranked-test", tmp_path, count="any")
+    assert [p.answer.text for p in out.predictions] == ["nö", "b"]
+    assert all(image.path is None for images in model.looks for image in images)
+    with pytest.raises(ConfigError, match="cannot weigh"):
+        evaluate(Blind(Says(truth)), "iconqa-ranked-test", tmp_path, count="any")
+
+
+def test_a_suite_leaves_out_what_a_model_cannot_weigh_before_it_asks(tmp_path, capsys, monkeypatch):
+    question_layouts.iconqa(tmp_path / "iconqa")
+    question_layouts.vizwiz(tmp_path / "vizwiz")
+    monkeypatch.setattr("loupe.cli.evaluate.model_of", lambda args: Says(lambda s: "soup"))
+    monkeypatch.setattr("loupe.cli.evaluate._place", lambda model: tmp_path / "o")
+    out = ["--root", str(tmp_path), "--out", str(tmp_path / "o"), "--count", "any"]
+    assert main(["evaluate", "runs/x", "pae", *out]) == 0
+    said = capsys.readouterr().out
+    assert "iconqa-ranked-val: left out, this model cannot weigh answers" in said and "vizwiz-val: 2 questions" in said
+    assert main(["evaluate", "runs/x", "vizwiz-val,iconqa-ranked-val", *out]) != 0, "named by itself it is refused"
+    stopped = capsys.readouterr()
+    assert "cannot weigh" in stopped.err and "vizwiz-val: 2 questions" not in stopped.out
 
 
 def test_questions_without_options_cannot_be_weighed(tmp_path):

@@ -127,6 +127,7 @@ def run(args: argparse.Namespace) -> None:
     if args.model not in BASELINES and args.workers > 1:
         answer_parts(args, opened, roots, out)
     predictor = None if args.model in BASELINES else model_of(args)
+    opened = _answerable(predictor, opened, may_lack)
     shelf, results, started = Shelf(), [], time.monotonic()
     for questions in opened:
         known = "no number to compare with" if questions.expected is None else f"{questions.expected} expected"
@@ -161,6 +162,28 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
         raise ConfigError("no benchmark of these has its data", got=f"none of {len(names)}",
                           do="give --root, the folder that holds the data sets' folders (docs/real-data.md)")
     return opened
+
+
+def _answerable(predictor, opened: list, may_lack: set[str]) -> list:
+    """Without the benchmarks whose answers this model cannot weigh, each with a line; refused where one is named by
+    itself, or none is left."""
+    from loupe.evals.ranked import weighing
+
+    kept, refused = [], None
+    for questions in opened:
+        try:
+            if predictor is not None and questions.benchmark.form == "ranked":
+                weighing(predictor)
+        except ConfigError as error:
+            if questions.benchmark.name not in may_lack:
+                raise
+            refused = error
+            print(f"{questions.benchmark.name}: left out, {error.what}")
+            continue
+        kept.append(questions)
+    if not kept and refused is not None:
+        raise refused
+    return kept
 
 
 def model_of(args: argparse.Namespace):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from loupe.errors import ConfigError
+from loupe.image import Image
 from loupe.predictor import Predictor, seen
 from loupe.sample import Answer, Problem, Sample, Turn
 
@@ -34,15 +35,21 @@ class Ranked:
                     raise ConfigError("a question has no options to weigh", got=s.id, where="form ranked",
                                       expected="options, as multiple-choice asks about",
                                       do="leave out the form, or questions without options")
-            view = seen(self.predictor, tuple(dict.fromkeys(s.images for s in some)))
-            if not hasattr(view, "weigh"):
-                raise ConfigError("this model cannot weigh answers", got=self.name, expected="a checkpoint of loupe or "
-                                  "of transformers", do="ask for letters instead: iconqa-test, iconqa-val")
+            view = weighing(self.predictor, tuple(dict.fromkeys(s.images for s in some)))
             solved = [replace(s, turns=(*s.turns, Turn("assistant", (option,))))
                       for s in some for option in s.extra["options"]]
             weights = iter(view.weigh(solved))
             for s in some:
                 yield _best(s.extra["options"], list(islice(weights, len(s.extra["options"]))))
+
+
+def weighing(predictor: Predictor, looks: Sequence[tuple[Image, ...]] = ()):
+    """What weighs answers about these looks; a ConfigError where the predictor cannot."""
+    view = seen(predictor, looks)
+    if not hasattr(view, "weigh"):
+        raise ConfigError("this model cannot weigh answers", got=predictor.name, expected="a checkpoint of loupe or of "
+                          "transformers", do="ask for letters instead: iconqa-test, iconqa-val")
+    return view
 
 
 def _best(options: Iterable[str], weights: list[float | None]) -> Answer:

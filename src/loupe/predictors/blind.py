@@ -10,6 +10,7 @@ from functools import cache
 from PIL import Image as Pillow
 
 from loupe.errors import ConfigError, ImageError
+from loupe.evals.ranked import weighing
 from loupe.image import Image
 from loupe.predictor import Predictor, unanswered
 from loupe.sample import Answer, Sample
@@ -38,7 +39,15 @@ class Blind:
     def dense(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         return self._answer(samples, getattr(self.predictor, "dense", self.predictor.answer))
 
-    def _answer(self, samples: Iterable[Sample], ask) -> Iterator[Answer]:
+    def weigh(self, samples: Iterable[Sample]) -> Iterator[float | None]:
+        """As `loupe.predictor.Seen` does, of grey pictures."""
+        def weighed(shown: list[Sample]) -> Iterable[float | None]:
+            return weighing(self.predictor, tuple(dict.fromkeys(s.images for s in shown))).weigh(shown)
+
+        for value in self._answer(samples, weighed):
+            yield None if isinstance(value, Answer) else value
+
+    def _answer(self, samples: Iterable[Sample], ask) -> Iterator:
         waiting: list[Sample | ImageError] = []
         for sample in samples:
             try:
