@@ -95,3 +95,13 @@ def test_a_run_goes_on_with_the_data_it_began_with(short, data, tmp_path):
     with pytest.raises(ConfigError, match="began with other annotations.*coco.*stage see.*another --out"):
         train(two, run.folder, other, **QUIET)
     assert train(two, run.folder, tmp_path / "moved", **QUIET).model.is_dir()
+
+
+def test_data_of_stages_that_are_done_is_needed_no_more(short, data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(data / "coco", tmp_path / "data/before")
+    two = short.change("see.mixture.sources.coco.folder=before")
+    run = train(two, tmp_path / "run", tmp_path / "data", **QUIET, save_steps=1, keep=9)
+    for path in (run.folder / "model", tmp_path / "data/before"):
+        shutil.rmtree(path)
+    assert train(two, run.folder, tmp_path / "data", **QUIET).model.is_dir()

@@ -164,9 +164,9 @@ class Materials:
     def _groups(stage: Stage) -> int | None:
         return stage.steps * stage.images if stage.steps is not None else None
 
-    def check(self, recipe: Recipe) -> None:
-        """The folders of all stages, before anything long begins."""
-        for stage in recipe.stages:
+    def check(self, recipe: Recipe, behind: int = 0) -> None:
+        """The folders of all stages but those that lie behind the run, before anything long begins."""
+        for stage in recipe.stages[behind:]:
             if stage.objective == "contrastive":
                 check_contrastive(stage)
             if self.data is None or stage.objective != "language":

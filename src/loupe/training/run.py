@@ -95,7 +95,7 @@ class Trainer:
     def run(self) -> None:
         done = state.checkpoints(self.folder)
         progress, at = done[-1] if done else (Progress(), None)
-        self.materials.check(self.recipe)
+        self.materials.check(self.recipe, progress.index)
         if self.how.shard:
             sharding.check(self.recipe.stages, self.accelerator.num_processes)
         self.model = self._built(0)
