@@ -32,8 +32,8 @@ HELP = """measure a model on benchmarks, beside trivial baselines
   loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --out judged --part 3/8
 
 A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise. The
-suites pink, lyrics and pae ask all questions of those of their papers' benchmarks whose data is there (300 of each, too,
-where another suite stands beside them).
+suites pink, lyrics and pae ask all questions of those of their papers' benchmarks whose data is there (300 of each,
+too, where another suite stands beside them).
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
 --workers shares the pictures out to processes of this machine; --part K/N to machines with one folder --out.
 `loupe evaluate list` names the benchmarks."""
