@@ -61,6 +61,9 @@ class Karpathy(Entries):
     def _names(self, picture: str) -> tuple[str, ...]:
         return coco_names(picture) if self.dataset == "coco" else (picture,)
 
+    def _ids(self, picture: str) -> dict[str, int]:
+        return {"coco_id": self._coco_ids[picture]} if picture in self._coco_ids else {}
+
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
@@ -68,9 +71,8 @@ class Karpathy(Entries):
         said = [text for entry in self.entries(number) for text in _raw(entry)]
         for _ in range(said.count("")):
             note("caption without words", picture)
-        extra = {"coco_id": self._coco_ids[picture]} if picture in self._coco_ids else {}
         return Record(image, *image.size, picture, self.source, self.split,
-                      captions=tuple(filter(None, dict.fromkeys(said))), extra=extra)
+                      captions=tuple(filter(None, dict.fromkeys(said))), extra=self._ids(picture))
 
 
 def _raw(entry: dict) -> list[str]:

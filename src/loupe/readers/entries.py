@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Reader, words
+from loupe.readers.base import Note, Pictured, Reader, words
 from loupe.readers.index import Collector
 from loupe.readers.pictures import usual_folders
 from loupe.readers.stream import Piece, Stream, missing_file
@@ -116,6 +116,14 @@ class Entries(Reader):
 
     def _folders(self) -> list[Path]:
         return usual_folders(self.root, (self.split,))
+
+    def _ids(self, picture: str) -> dict[str, int]:
+        """COCO's or Visual Genome's id of a picture that is theirs; a record's `extra`."""
+        return {}
+
+    def pictured(self, i: int) -> Pictured:
+        picture = self._pictures[int(self._order[i])]
+        return Pictured(self._image(self._names(picture)), self._ids(picture))
 
     def _odd(self, piece: Piece) -> None:
         self.note("entry is of another form", f"byte {piece.at}: {piece.raw[:60]}")

@@ -40,7 +40,7 @@ class Judged(Entries):
         picture = self._pictures[number]
         image = self._image(self._names(picture))
         return Record(image, *image.size, picture, self.source, self.split, self.licence,
-                      questions=distinct(self._questions(number, note)), extra=self._extra(picture))
+                      questions=distinct(self._questions(number, note)), extra=self._ids(picture))
 
     def _questions(self, number: int, note: Note) -> Iterator[Question]:
         for k, entry in enumerate(self.entries(number)):
@@ -49,9 +49,6 @@ class Judged(Entries):
                                topics=tuple(filter(None, (words(entry.get("relation")),))))
             if made is not None:
                 yield made
-
-    def _extra(self, picture: str) -> dict:
-        return {}
 
 
 class Vsr(Judged):
@@ -82,7 +79,7 @@ class Vsr(Judged):
     def _names(self, picture: str) -> tuple[str, ...]:
         return coco_names(picture)
 
-    def _extra(self, picture: str) -> dict:
+    def _ids(self, picture: str) -> dict[str, int]:
         stem = Path(picture).stem
         return {"coco_id": int(stem)} if stem.isdecimal() and len(stem) == 12 else {}
 

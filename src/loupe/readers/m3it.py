@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loupe.errors import ImageError
 from loupe.image import MAX_BYTES, Image
-from loupe.readers.base import Note
+from loupe.readers.base import Note, Reader
 from loupe.readers.entries import Entries, JsonLines, value_of
 from loupe.readers.stream import Piece
 from loupe.record import Record, Turns
@@ -57,6 +57,8 @@ class M3it(Entries):
             self.note("instruction without words or answer", where)
             return None
         return str(piece.at)
+
+    pictured = Reader.pictured  # pictures stand in the file itself
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

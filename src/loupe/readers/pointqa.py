@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Pictured, clipped_box, is_number, words
+from loupe.readers.base import Note, clipped_box, is_number, words
 from loupe.readers.entries import Entries, question_of, ranked
 from loupe.readers.pictures import COCO_FOLDERS, usual_folders
 from loupe.readers.stream import Piece, read_json
@@ -61,9 +61,8 @@ class PointQa(Entries):
     def _names(self, picture: str) -> tuple[str, ...]:
         return (f"{picture}.jpg",)
 
-    def pictured(self, i: int) -> Pictured:
-        picture = self._pictures[int(self._order[i])]
-        return Pictured(self._image(self._names(picture)), {"vg_id": int(picture)} if picture.isdecimal() else {})
+    def _ids(self, picture: str) -> dict[str, int]:
+        return {"vg_id": int(picture)} if picture.isdecimal() else {}
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
@@ -73,7 +72,7 @@ class PointQa(Entries):
         questions = tuple(q for k, entry in enumerate(self.entries(number))
                           for q in self._questions(f"{picture}:{k}", entry, width, height, note))
         return Record(image, width, height, picture, self.source, self.split, questions=questions,
-                      extra={"vg_id": int(picture)} if picture.isdecimal() else {})
+                      extra=self._ids(picture))
 
     def _questions(self, key: str, entry: dict, width: int, height: int, note: Note) -> Iterator[Question]:
         raise NotImplementedError

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from loupe.errors import unknown_name
-from loupe.readers.base import Note, Pictured, words
+from loupe.readers.base import Note, words
 from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, said_by_each, value_of
 from loupe.readers.stream import Piece
 from loupe.record import Question, Record
@@ -40,9 +40,8 @@ class Questions(Entries):
             return None
         return key_text(entry[self.picture_key])
 
-    def pictured(self, i: int) -> Pictured:
-        picture = self._pictures[int(self._order[i])]
-        return Pictured(self._image(self._names(picture)), same_picture(picture))
+    def _ids(self, picture: str) -> dict[str, int]:
+        return same_picture(picture)
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
@@ -51,7 +50,7 @@ class Questions(Entries):
         width, height = image.size
         return Record(image, width, height, picture, self.source, self.split, self.licence,
                       questions=distinct(self._questions(number, note)),
-                      extra=same_picture(picture))
+                      extra=self._ids(picture))
 
     def _questions(self, number: int, note: Note) -> Iterator[Question]:
         for k, entry in enumerate(self.entries(number)):
@@ -169,9 +168,6 @@ class OcrVqa(Entries):
 
     def _names(self, picture: str) -> tuple[str, ...]:
         return (picture + self._endings[picture],)
-
-    def pictured(self, i: int) -> Pictured:
-        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

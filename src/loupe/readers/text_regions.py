@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, Pictured, clipped_ring, words
+from loupe.readers.base import Note, clipped_ring, words
 from loupe.readers.entries import Entries, value_of
 from loupe.readers.stream import Piece, Stream
 from loupe.record import Record, Word
@@ -62,9 +62,6 @@ class HierText(Entries):
 
     def _many(self, source, key: str) -> bool:
         return False
-
-    def pictured(self, i: int) -> Pictured:
-        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
@@ -126,9 +123,6 @@ class Art(Entries):
             self._odd(piece)
             return None
         return piece.key
-
-    def pictured(self, i: int) -> Pictured:
-        return Pictured(self._image(self._names(self._pictures[int(self._order[i])])))
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])

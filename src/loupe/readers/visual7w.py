@@ -78,14 +78,16 @@ class Visual7W(Entries):
         self._box_ids.append(entry["box_id"])
         self._sides.extend(sides)
 
+    def _ids(self, picture: str) -> dict[str, int]:
+        return {"vg_id": self._vg[picture]} if picture in self._vg else {}
+
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
         image = self._image(self._names(picture))
         questions = distinct(self._questions(number, *image.size, note))
-        extra = {"vg_id": self._vg[picture]} if picture in self._vg else {}
         return Record(image, *image.size, picture, self.source, self.split, questions=questions,
-                      extra=extra)
+                      extra=self._ids(picture))
 
     def _questions(self, number: int, width: int, height: int, note: Note) -> Iterator[Question]:
         pairs = [pair for entry in self.entries(number) for pair in entry["qa_pairs"]]

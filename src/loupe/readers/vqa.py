@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, Pictured, words
+from loupe.readers.base import Note, words
 from loupe.readers.entries import Entries, distinct, key_text, question_of, ranked, said_by_each, value_of
 from loupe.readers.index import Collector, Index, is_id
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
@@ -80,16 +80,15 @@ class Vqa(Entries):
     def _names(self, picture: str) -> tuple[str, ...]:
         return coco_names(f"{int(picture):012d}")
 
-    def pictured(self, i: int) -> Pictured:
-        picture = self._pictures[int(self._order[i])]
-        return Pictured(self._image(self._names(picture)), {"coco_id": int(picture)})
+    def _ids(self, picture: str) -> dict[str, int]:
+        return {"coco_id": int(picture)}
 
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
         image = self._image(self._names(picture))
         return Record(image, *image.size, picture, self.source, self.split,
-                      questions=distinct(self._questions(number, int(picture), note)), extra={"coco_id": int(picture)})
+                      questions=distinct(self._questions(number, int(picture), note)), extra=self._ids(picture))
 
     def _questions(self, number: int, picture: int, note: Note) -> Iterator[Question]:
         answers = {key_text(line.get("question_id")): line for line in self._answers[picture]
@@ -155,15 +154,17 @@ class Gqa(Entries):
     def _names(self, picture: str) -> tuple[str, ...]:
         return (f"{picture}.jpg",)
 
+    def _ids(self, picture: str) -> dict[str, int]:
+        return {"vg_id": int(picture)} if picture.isdecimal() else {}  # "n..." are of another collection
+
     def _record(self, i: int, note: Note) -> Record:
         number = int(self._order[i])
         picture = self._pictures[number]
         image = self._image(self._names(picture))
         asked = [question_of(entry.get("question"), ranked(entry.get("answer")), str(k), note, f"picture {picture}")
                  for k, entry in enumerate(self.entries(number)) if isinstance(entry, dict)]
-        extra = {"vg_id": int(picture)} if picture.isdecimal() else {}  # "n..." are of another collection
         return Record(image, *image.size, picture, self.source, self.split, questions=tuple(filter(None, asked)),
-                      extra=extra)
+                      extra=self._ids(picture))
 
 
 class _Listed(Entries):
