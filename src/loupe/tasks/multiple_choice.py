@@ -11,16 +11,22 @@ from loupe.tasks.drawn import check_some
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultipleChoice(Task):
-    """The answer is a letter; extra["options"] holds what they stand for, extra["topic"] what it is about."""
+class Lettered(Task):
+    """An annotated question that is answered by the letter of an option."""
 
-    name = "multiple-choice"
     needs = frozenset({"questions"})
     placeholders = {"": ("question", "options")}
     marks: str = "A"  # of MARKS
 
     def __post_init__(self):
         check_some("way to mark options", (self.marks,), MARKS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultipleChoice(Lettered):
+    """The answer is a letter; extra["options"] holds what they stand for, extra["topic"] what it is about."""
+
+    name = "multiple-choice"
 
     def cases(self, record: Record):
         for k, q in enumerate(record.questions):

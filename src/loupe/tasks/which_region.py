@@ -6,25 +6,20 @@ from dataclasses import dataclass
 
 from loupe.record import Record
 from loupe.sample import Part, Regions
-from loupe.tasks.base import Case, Task
-from loupe.tasks.choice import LETTERS, MARKS, marked
-from loupe.tasks.drawn import check_some, fixed, shuffled
+from loupe.tasks.base import Case
+from loupe.tasks.choice import LETTERS, marked
+from loupe.tasks.drawn import fixed, shuffled
+from loupe.tasks.multiple_choice import Lettered
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhichRegion(Task):
+class WhichRegion(Lettered):
     """The answer is a letter (Pink: boxes as options); their order is drawn once for each question.
 
     extra["choices"]: the regions in the order shown; extra["right"]: the right one.
     """
 
     name = "which-region"
-    needs = frozenset({"questions"})
-    placeholders = {"": ("question", "options")}
-    marks: str = "A"  # of MARKS
-
-    def __post_init__(self):
-        check_some("way to mark options", (self.marks,), MARKS)
 
     def cases(self, record: Record):
         for k, q in enumerate(record.questions):
