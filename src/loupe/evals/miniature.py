@@ -26,6 +26,7 @@ ALONE: tuple[Benchmark, ...] = (
     _mini("description", "description", "descriptions", options={"phrases": "refers"}, scene=True, answer=32),
     _mini("relation", "relation", "relations", options={"keep": 1.0}, scene=True),
     _mini("coarse", "coarse-position", "sets", options={"kinds": ("names",), "phrases": "refers"}, answer=64),
+    _mini("coarse-steps", "coarse-position", "sets", options={"kinds": ("steps",), "phrases": "refers"}, answer=160),
     _mini("coarse-boxes", "coarse-position", "sets", options={"kinds": ("boxes",), "phrases": "refers"}, answer=160),
     _mini("counting", "counting", "numbers", options={"kinds": ("name",)}, answer=8),
     _mini("detection", "detection", "boxes", options={"kinds": ("name",)}, scene=True, answer=160),

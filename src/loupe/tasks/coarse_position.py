@@ -2,6 +2,9 @@
 
 Quadrants compare centres: "top-left" holds the objects whose centre lies left of and above the reference's. A centre
 exactly level with the reference's on either axis lies in no quadrant.
+
+Beyond Pink's three kinds of answers, "steps" goes the way a person does: where the reference is, then what lies around
+it, each by box and name. Only the names are judged.
 """
 
 from __future__ import annotations
@@ -12,10 +15,13 @@ import numpy as np
 
 from loupe.record import Object, Record
 from loupe.regions import Region, centre, iou
-from loupe.tasks.base import Case, Task, mention, pick, single
+from loupe.sample import Regions
+from loupe.tasks.base import NONE, Case, Task, mention, pick, single
 from loupe.tasks.classes import check_order, ordered
 from loupe.tasks.grounding import check_phrases, phrases
 from loupe.tasks.listing import KINDS, check_kinds, listed
+
+STEPS = "steps"
 
 POSITIONS = {"top-left": (-1, -1), "top-right": (1, -1), "bottom-left": (-1, 1), "bottom-right": (1, 1)}
 SAME = 0.5  # an object whose box has this IoU with the region of a phrase is taken for the thing itself
@@ -33,7 +39,7 @@ class Reference:
 class CoarsePosition(Task):
     name = "coarse-position"
     needs = frozenset({"objects"})
-    placeholders = dict.fromkeys(KINDS, ("position", "reference"))
+    placeholders = dict.fromkeys((*KINDS, STEPS), ("position", "reference"))
     kinds: tuple[str, ...] = KINDS
     by_phrase: float = 0.5  # share of references given in words, where there are phrases (Pink's release: half)
     phrases: str = "any"  # which, as in grounding
@@ -42,7 +48,7 @@ class CoarsePosition(Task):
     most: int | None = 20
 
     def __post_init__(self):
-        check_kinds(self.kinds)
+        check_kinds(self.kinds, (*KINDS, STEPS))
         check_order(self.order)
         check_phrases(self.phrases)
 
@@ -77,7 +83,11 @@ class CoarsePosition(Task):
         return found
 
     def case(self, reference: Reference, position: str, objects: list[Object], kind: str) -> Case:
-        answer, truth = listed(objects, kind)
+        answer, truth = listed(objects, "both" if kind == STEPS else kind)
+        if kind == STEPS:
+            answer = (Regions((reference.region.box,)), f": {NONE}") if not objects else \
+                (Regions((reference.region.box,)), ": ", *answer)
+            truth = tuple(o.name for o in objects)
         fields = {"position": position, "reference": reference.said}
         return Case(f"{kind}:{position}:{reference.key}", fields, answer, truth, kind)
 

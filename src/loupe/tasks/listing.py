@@ -25,6 +25,6 @@ def listed(objects: list[Object], kind: str) -> tuple[tuple[Part, ...], tuple]:
     return tuple(answer) if objects else (NONE,), truth
 
 
-def check_kinds(kinds: tuple[str, ...]) -> None:
-    if not kinds or any(kind not in KINDS for kind in kinds):
-        raise ConfigError("unknown kind of list", got=repr(kinds), expected=f"some of {KINDS}")
+def check_kinds(kinds: tuple[str, ...], known: tuple[str, ...] = KINDS) -> None:
+    if not kinds or any(kind not in known for kind in kinds):
+        raise ConfigError("unknown kind of list", got=repr(kinds), expected=f"some of {known}")

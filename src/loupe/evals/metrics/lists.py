@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from loupe.evals.metrics.exact import matches, tidy
 from loupe.evals.metrics.figures import Scores, counted, resampled, share
 from loupe.evals.predictions import Prediction
 from loupe.regions import Box, contains, iou
+from loupe.sample import Answer, Found
 
 Item = tuple[Box | None, str]  # a box, a name, or both
 NOTHING = "none"
 
 
 def sets(predictions: Sequence[Prediction]) -> Scores:
-    """exact set: all and only the true names or boxes (IoU >= 0.5), in any order; F1 over their number."""
+    """exact set: all and only the true names or boxes (IoU >= 0.5), in any order; F1 over their number. What stands
+    before the list where the answer goes step by step (the box it starts from, `kind` "steps") is not judged."""
+    predictions = [replace(p, answer=_behind(p.answer)) if p.extra.get("kind") == "steps" else p for p in predictions]
     rows, exact, unread = [], [], []
     for p in predictions:
         said, true = answered(p), items(p.truth if isinstance(p.truth, tuple) else (p.truth,))
@@ -27,6 +31,18 @@ def sets(predictions: Sequence[Prediction]) -> Scores:
     figures = (share("exact set", exact),
                resampled("F1", rows, lambda hits, said, true: 2 * hits / (said + true) if said + true else 1.0))
     return Scores("sets", len(predictions), figures, counted(unread))
+
+
+def _behind(answer: Answer) -> Answer:
+    """The answer without its first box and the colon behind it; as it is where it begins otherwise."""
+    for k, part in enumerate(answer.parts):
+        if isinstance(part, Found):
+            rest = answer.parts[k + 1:]
+            if rest and isinstance(rest[0], str) and rest[0].lstrip().startswith(":"):
+                rest = (rest[0].lstrip()[1:].lstrip(), *rest[1:])
+                return replace(answer, parts=tuple(part for part in rest if part != ""))
+            break
+    return answer
 
 
 def answers(predictions: Sequence[Prediction]) -> Scores:
