@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -81,40 +82,45 @@ def lean_attention(module, query: Tensor, key: Tensor, value: Tensor, attention_
     if groups > 1:
         key, value = (t.repeat_interleave(groups, dim=1) for t in (key, value))
     query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    share = torch.nn.Dropout(dropout if module.training else 0.0)
+    dropout = dropout if module.training else 0.0
     if blocks is not None:
-        return _blocked(query, key, value, blocks, share), None
+        return _blocked(query, key, value, blocks, dropout), None
     scores = query @ key.transpose(-1, -2)
     if attention_mask is not None:
         scores += attention_mask.to(scores.dtype)
-    return (share(scores.softmax(-1)) @ value).transpose(1, 2).contiguous(), None
+    shares = torch.nn.functional.dropout(scores.softmax(-1), dropout)
+    return (shares @ value).transpose(1, 2).contiguous(), None
 
 
-def _blocked(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, share) -> Tensor:
+def _blocked(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, dropout: float) -> Tensor:
     """All of [B, H, T, D] -> [B, T, H, D]. Places of no pair (padding) give zeros."""
     b, h, t, d = query.shape
-    front, wall = blocks.front, torch.finfo(query.dtype).min
+    attend = partial(torch.nn.functional.scaled_dot_product_attention, dropout_p=dropout, scale=1.0)
     flat = [x.transpose(1, 2).reshape(b * t, h, d) for x in (query, key, value)]
-    prefix_keys, prefix_values = key[:, :, :front], value[:, :, :front]
-    scores = query[:, :, :front] @ prefix_keys.transpose(-1, -2)
-    scores += torch.full((front, front), wall, dtype=query.dtype, device=query.device).triu(1)
-    first = (share(scores.softmax(-1)) @ prefix_values).transpose(1, 2)  # [B, F, H, D]
-    start = torch.arange(b, device=query.device)[:, None] * t + torch.arange(front, device=query.device)
-    places, parts = [start.reshape(-1)], [first.reshape(-1, h, d)]
-    for index, row in blocks.groups:
-        count, length = index.shape
-        inside = index.clamp(min=0)
-        q, k, v = (x[inside.reshape(-1)].view(count, length, h, d).transpose(1, 2) for x in flat)  # [R, H, L, D]
-        scores = torch.cat([q @ prefix_keys[row].transpose(-1, -2),
-                            q @ k.transpose(-1, -2)
-                            + torch.full((length, length), wall, dtype=q.dtype, device=q.device).triu(1)], -1)
-        shares = share(scores.softmax(-1))
-        found = shares[..., :front] @ prefix_values[row] + shares[..., front:] @ v  # [R, H, L, D]
+    front = torch.arange(b, device=query.device)[:, None] * t + torch.arange(blocks.front, device=query.device)
+    common = [x[:, :, :blocks.front] for x in (query, key, value)]
+    places, parts = [front.reshape(-1)], [attend(*common, is_causal=True).transpose(1, 2).reshape(-1, h, d)]
+    inside = [index.clamp(min=0) for index, _ in blocks.groups]
+    seen = [torch.cat([front[row], own], 1) for own, (_, row) in zip(inside, blocks.groups)]
+    # for all groups at once: the backward pass of a gather fills a whole tensor, however little it gathers
+    for (index, _), *asked in zip(blocks.groups, *(_gathered(x, of) for x, of in zip(flat, (inside, seen, seen)))):
+        length = index.shape[1]
+        causal = torch.ones(length, blocks.front + length, dtype=torch.bool, device=query.device).tril(blocks.front)
+        found = attend(*asked, attn_mask=causal).transpose(1, 2)  # [R, L, H, D]
         real = (index >= 0).reshape(-1).nonzero()[:, 0]
         places.append(index.reshape(-1)[real])
-        parts.append(found.transpose(1, 2).reshape(-1, h, d)[real])
+        parts.append(found.reshape(-1, h, d)[real])
     out = flat[0].new_zeros(b * t, h, d).index_copy(0, torch.cat(places), torch.cat(parts))
     return out.view(b, t, h, d)
+
+
+def _gathered(x: Tensor, indices: Sequence[Tensor]) -> list[Tensor]:
+    """[T, H, D] and places [R, L] of each group -> [R, H, L, D] of each."""
+    if not indices:
+        return []
+    pieces = x.index_select(0, torch.cat([index.reshape(-1) for index in indices]))
+    pieces = pieces.split([index.numel() for index in indices])
+    return [piece.view(*index.shape, *x.shape[1:]).transpose(1, 2) for piece, index in zip(pieces, indices)]
 
 
 def behind(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, front: Front, layer: int) -> Tensor:
