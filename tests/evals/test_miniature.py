@@ -174,11 +174,11 @@ def test_sets_by_hand():
 
 
 def test_sets_reached_step_by_step():
-    """The box before the colon is where the list starts from; it is no item, and no answer needs it."""
-    a, b = Box(0, 0, 10, 10), Box(20, 0, 30, 10)
+    """The places an answer goes through are no items; the names behind them are."""
+    a, b = Point(5, 5), Point(25, 5)
     cases = [(("star",), (a, ": ", b, " star"), 1), ((), (a, ": none"), 1), (("star",), (a, ": none"), 0),
-             ((), (a, ": ", b, " star"), 0), (("star",), (b, " star"), 1), (("star",), (a, " star", b, " moon"), 0),
-             (("star", "moon"), (a, ": ", b, " moon ", a, " star"), 1), ((), (a,), 0)]
+             ((), (a, ": ", b, " star"), 0), (("star",), (b, " star"), 1), (("star",), (a, " star ", b, " moon"), 0),
+             (("star", "moon"), (a, ": ", b, " moon ", a, " star"), 1), ((), (a,), 0), (("star",), ("star",), 1)]
     for truth, parts, right in cases:
         assert measure("sets", [said(truth, *parts, kind="steps")])["exact set"] == right, (truth, parts)
     assert measure("sets", [said((), a, ": none", kind="both")])["exact set"] == 0

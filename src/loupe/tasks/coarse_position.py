@@ -3,8 +3,8 @@
 Quadrants compare centres: "top-left" holds the objects whose centre lies left of and above the reference's. A centre
 exactly level with the reference's on either axis lies in no quadrant.
 
-Beyond Pink's three kinds of answers, "steps" goes the way a person does: where the reference is, then what lies around
-it, each by box and name. Only the names are judged.
+Beyond Pink's three kinds of answers, "steps" goes the way a person does: the centre of the reference, then what lies
+there, each by its own centre and name. Only the names are judged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from loupe.record import Object, Record
 from loupe.regions import Region, centre, iou
-from loupe.sample import Regions
+from loupe.sample import Part, Regions
 from loupe.tasks.base import NONE, Case, Task, mention, pick, single
 from loupe.tasks.classes import check_order, ordered
 from loupe.tasks.grounding import check_phrases, phrases
@@ -83,13 +83,19 @@ class CoarsePosition(Task):
         return found
 
     def case(self, reference: Reference, position: str, objects: list[Object], kind: str) -> Case:
-        answer, truth = listed(objects, "both" if kind == STEPS else kind)
         if kind == STEPS:
-            answer = (Regions((reference.region.box,)), f": {NONE}") if not objects else \
-                (Regions((reference.region.box,)), ": ", *answer)
-            truth = tuple(o.name for o in objects)
+            answer, truth = stepwise(reference, objects), tuple(o.name for o in objects)
+        else:
+            answer, truth = listed(objects, kind)
         fields = {"position": position, "reference": reference.said}
         return Case(f"{kind}:{position}:{reference.key}", fields, answer, truth, kind)
+
+
+def stepwise(reference: Reference, objects: list[Object]) -> tuple[Part, ...]:
+    parts: list[Part] = [Regions((centre(reference.region),)), ":"]
+    for o in objects:
+        parts += [" ", Regions((o.box.centre,)), f" {o.name}"]
+    return tuple(parts) if objects else (parts[0], f": {NONE}")
 
 
 def by_box(record: Record) -> list[Reference]:

@@ -10,16 +10,16 @@ from loupe.evals.metrics.exact import matches, tidy
 from loupe.evals.metrics.figures import Scores, counted, resampled, share
 from loupe.evals.predictions import Prediction
 from loupe.regions import Box, contains, iou
-from loupe.sample import Answer, Found
+from loupe.sample import Answer
 
 Item = tuple[Box | None, str]  # a box, a name, or both
 NOTHING = "none"
 
 
 def sets(predictions: Sequence[Prediction]) -> Scores:
-    """exact set: all and only the true names or boxes (IoU >= 0.5), in any order; F1 over their number. What stands
-    before the list where the answer goes step by step (the box it starts from, `kind` "steps") is not judged."""
-    predictions = [replace(p, answer=_behind(p.answer)) if p.extra.get("kind") == "steps" else p for p in predictions]
+    """exact set: all and only the true names or boxes (IoU >= 0.5), in any order; F1 over their number. Of an
+    answer that goes step by step (`kind` "steps": places with names) the names are judged."""
+    predictions = [replace(p, answer=_names(p.answer)) if p.extra.get("kind") == "steps" else p for p in predictions]
     rows, exact, unread = [], [], []
     for p in predictions:
         said, true = answered(p), items(p.truth if isinstance(p.truth, tuple) else (p.truth,))
@@ -33,16 +33,10 @@ def sets(predictions: Sequence[Prediction]) -> Scores:
     return Scores("sets", len(predictions), figures, counted(unread))
 
 
-def _behind(answer: Answer) -> Answer:
-    """The answer without its first box and the colon behind it; as it is where it begins otherwise."""
-    for k, part in enumerate(answer.parts):
-        if isinstance(part, Found):
-            rest = answer.parts[k + 1:]
-            if rest and isinstance(rest[0], str) and rest[0].lstrip().startswith(":"):
-                rest = (rest[0].lstrip()[1:].lstrip(), *rest[1:])
-                return replace(answer, parts=tuple(part for part in rest if part != ""))
-            break
-    return answer
+def _names(answer: Answer) -> Answer:
+    """The names of an answer that goes step by step, between commas: what is not a region, without the colon."""
+    words = (part.strip(" :,;") for part in answer.parts if isinstance(part, str))
+    return replace(answer, parts=(", ".join(word for word in words if word),))
 
 
 def answers(predictions: Sequence[Prediction]) -> Scores:
