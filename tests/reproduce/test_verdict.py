@@ -46,6 +46,17 @@ def test_reasons():
     verdict = judge(HIGH, NEAR, 100_000)
     assert "overlap (same seeds: +3.0 [+0.5, +5.5])" in verdict.why and verdict.said == OPEN
     assert "one seed" in judge({0: 0.8}, {0: 0.1}, 100).why
-    assert "does not look (90.0)" in judge(HIGH, LOW, 1000, trivial=0.9).why
-    assert "does not look" not in judge(HIGH, LOW, 1000, trivial=0.5).why, "one of the two is above it"
-    assert "does not look" in judge(HIGH, LOW, 1000, trivial=0.05, lower=True).why
+
+
+def test_a_row_that_does_not_look_better_than_the_blind_proves_nothing():
+    """The majority answer, said by one row and not by the other, is no agreement: they differ in form."""
+    majority = judge(three(0.65, 0.65, 0.65), LOW, 10_000, unseen=0.65)
+    assert majority.said == OPEN and "neither is certainly better than what does not look (65.0)" in majority.why
+    assert judge(LOW, three(0.65, 0.65, 0.65), 10_000, unseen=0.65).said == OPEN, "nor a disagreement"
+    seen = judge(HIGH, LOW, 1000, unseen=0.5)
+    assert seen.said == AGREES and "the second is not certainly better" in seen.why
+    assert judge(HIGH, LOW, 1000, unseen=0.9).said == OPEN
+    assert judge(LOW, HIGH, 1000, unseen=0.5).said == DISAGREES
+    errors = judge(LOW, HIGH, 1000, unseen=0.05, lower=True)
+    assert errors.said == OPEN and "neither" in errors.why, "of errors less is better"
+    assert judge(LOW, HIGH, 1000, unseen=0.5, lower=True).said == AGREES

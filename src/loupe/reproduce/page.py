@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from loupe.predictors.baselines import SCENES, TOLD
 from loupe.reproduce import curves, dots
 from loupe.reproduce.cell import Cell, asked
 from loupe.reproduce.experiment import QUICK, Claim, Column, Experiment, Table
@@ -27,7 +28,9 @@ from loupe.reproduce.verdict import (
 RULE = (
     "Values are means over seeds with their 95 % interval: Student's t over the seeds, or Wilson's over the questions, "
     "{drawn}whichever reaches further. A claim **agrees** if the two rows' intervals do not overlap and lie as the "
-    "paper says, **disagrees** if they lie the other way, and **cannot tell** if they overlap or there is one seed. "
+    "paper says, **disagrees** if they lie the other way, and **cannot tell** if they overlap, if there is one seed, "
+    "or if the better row's interval reaches down to what does not look (the best baseline, or the row itself shown "
+    "grey pictures): then the rows differ in the form of their answers. "
     "Nothing is chosen after the fact: steps, seeds, questions and claims stand in "
     "`src/loupe/reproduce/{name}.py`.")
 
@@ -93,9 +96,14 @@ class Results:
         return best(values.items(), key=lambda pair: pair[1]) if values else None
 
     def beside(self, column: Column, kind: str) -> Mapping[str, float]:
-        """"values" of baselines that do not look, or "rungs"; of a mean those that all of its parts have."""
+        """"values" of baselines that do not look, or "rungs"; of a mean those that all of its parts have. A baseline
+        that is told a part of the answer (the class of the thing, its box) is a rung."""
         if not column.mean:
-            return self.baselines.get(column.name, {}).get(kind, {})
+            values, below = (self.baselines.get(column.name, {}).get(k, {}) for k in ("values", "rungs"))
+            told = {name: value for name, value in values.items() if name in (*TOLD, *SCENES)}
+            if kind == "rungs":
+                return {**below, **{f"{name.replace('-', ' ')}, told": value for name, value in told.items()}}
+            return {name: value for name, value in values.items() if name not in told}
         parts = [self.beside(self.experiment.column(name), kind) for name in column.mean]
         return {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]
                 if all(name in part for part in parts)}
@@ -107,11 +115,20 @@ class Results:
             if claim.against or claim.slack:
                 found.append(self._same(claim, column))
                 continue
-            trivial = self.trivial(column)
             found.append(judge(self.values(claim.above, column), self.values(claim.below, column), self.counted(column),
-                               share=column.share, lower=column.lower, trivial=trivial and trivial[1],
+                               share=column.share, lower=column.lower, unseen=self.unseen(table, column),
                                reaches=[self.reach(row, column) for row in (claim.above, claim.below)]))
         return found
+
+    def unseen(self, table: Table, column: Column) -> float | None:
+        """What can be had without looking: of the best baseline and the mean of rows shown grey pictures, the better.
+        """
+        trivial = self.trivial(column)
+        found = [trivial[1]] if trivial else []
+        for name in table.controls:
+            values = self.values(name, column) if self.experiment.row(name).blind else {}
+            found += [sum(values.values()) / len(values)] if values else []
+        return (min if column.lower else max)(found, default=None)
 
     def _same(self, claim: Claim, column: Column) -> Verdict:
         other = self.experiment.column(claim.against or claim.column)

@@ -2,7 +2,8 @@
 
 An interval covers 95 %: mean +- t s / sqrt(n) over n seeds (Student), or that of the questions asked (Wilson's of
 shares; of other quantities that of pictures or games drawn again), whichever reaches further at each end; so three
-seeds that happen to agree do not make a row certain. Two rows are told apart if their intervals do not overlap.
+seeds that happen to agree do not make a row certain. Two rows are told apart if their intervals do not overlap and the
+better one lies beyond what can be had without looking: else they differ in the form of their answers alone.
 """
 
 from __future__ import annotations
@@ -60,23 +61,26 @@ def spread(values: Sequence[float]) -> float:
 
 
 def judge(above: Mapping[int, float], below: Mapping[int, float], count: int, *, share: bool = True,
-          lower: bool = False, trivial: float | None = None, reaches: Sequence[tuple[float, float]] = ((0, 0), (0, 0)),
+          lower: bool = False, unseen: float | None = None, reaches: Sequence[tuple[float, float]] = ((0, 0), (0, 0)),
           ) -> Verdict:
-    """Is `above` the better row? Values by seed; trivial: of the best baseline that does not look; reaches: of both."""
+    """Is `above` the better row? Values by seed; unseen: what a predictor reaches that does not look; reaches: of both
+    rows."""
     a, b = (summary(list(values.values()), count, share, reach) for values, reach in zip((above, below), reaches))
     if a is None or b is None:
         return Verdict(MISSING, "")
     better, worse = (a.high < b.low, a.low > b.high) if lower else (a.low > b.high, a.high < b.low)
+    sees = [unseen is None or (s.high < unseen if lower else s.low > unseen) for s in (a, b)]
     why = [f"{_span(a, share)} against {_span(b, share)}"]
     if min(a.seeds, b.seeds) < 2:
         said, why = OPEN, [*why, "one seed"]
-    elif better or worse:
+    elif (better and sees[0]) or (worse and sees[1]):
         said = AGREES if better else DISAGREES
     else:
         said = OPEN
-        why.append("the intervals overlap" + _paired(above, below, share))
-    if trivial is not None and all((s.low >= trivial) if lower else (s.high <= trivial) for s in (a, b)):
-        why.append(f"both no better than a baseline that does not look ({number(trivial, share)})")
+        why += [] if better or worse else ["the intervals overlap" + _paired(above, below, share)]
+    if not all(sees):
+        which = "neither is" if not any(sees) else "the first is not" if sees[1] else "the second is not"
+        why.append(f"{which} certainly better than what does not look ({number(unseen, share)})")
     return Verdict(said, "; ".join(why))
 
 
