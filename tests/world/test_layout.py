@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,10 @@ def test_foreign_and_other_folders_are_refused(folder, tmp_path, capsys):
     assert line.startswith("loupe world: will not write") and "\n" not in line
     with pytest.raises(ConfigError, match="1 or more"):
         world.write(tmp_path / "none", 0)
+    for words, wrong in ((["--workers", "-2"], "at least one process: got -2"), (["--size", "100000"], "64 to 1024")):
+        assert main(["world", str(tmp_path / "none"), "--images", "1", "--val", "1", *words]) == 2
+        assert wrong in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_unwritable_place_is_one_clear_error(tmp_path):
@@ -114,3 +119,29 @@ def test_the_verb_says_where_and_what_next(tmp_path, capsys):
     assert (out / "preview.png").stat().st_size > 10_000
     said = capsys.readouterr().out.strip()
     assert str(out) in said and "next: loupe" in said and "\n" not in said
+
+
+def test_the_judging_worlds_are_fixed(tmp_path, monkeypatch, capsys):
+    """Every byte of them, as these commands wrote them before they were a value."""
+    asked = []
+    monkeypatch.setattr(layout, "written", lambda out, settings, workers: asked.append(settings) or {"refcoco-all": 0})
+    monkeypatch.setattr(world, "worlds", lambda root: {"": {"images": 0}})
+    for name, val in (("mini", 2000), ("mini-128", 2000), ("shifted", 2000), ("unread", 1200)):
+        assert main(["world", "x", "--world", name, "--images", "400", "--val", str(val), "--seed", "777"]) == 0
+    assert tuple(asked) == layout.JUDGING
+    assert main(["world", "x", "--judging", "--seed", "777"]) == 2
+    assert "judging worlds are fixed: got --seed" in capsys.readouterr().err
+
+
+def test_the_judging_worlds_lie_side_by_side(tmp_path, monkeypatch, capsys):
+    small = tuple(replace(settings, images=2, val=1) for settings in layout.JUDGING)
+    monkeypatch.setattr(layout, "JUDGING", small)
+    assert main(["world", str(tmp_path / "judging"), "--judging", "--workers", "1"]) == 0
+    assert f"--root unread={tmp_path / 'judging/unread/records'}" in capsys.readouterr().out
+    for settings in small:
+        world.write(tmp_path / "alone" / settings.world, 2, 777, 1, world=settings.world)
+    assert contents(tmp_path / "judging") == contents(tmp_path / "alone")
+    roots = {"": tmp_path / "judging/mini", "unread": tmp_path / "judging/unread/records", "other": tmp_path}
+    found = world.worlds(roots)
+    assert set(found) == {"", "unread"} and found["unread"]["inside"] == "records" and "inside" not in found[""]
+    assert found[""] == json.loads((tmp_path / "judging/mini/world.json").read_text())

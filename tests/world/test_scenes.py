@@ -119,7 +119,7 @@ def test_other_sizes_keep_their_proportions():
     assert (wide.width, wide.height) == wide.image.size == (160, 112)
     large = world.make(2, 1, size=224)
     assert all(min(t.box.width, t.box.height) >= 18 for t in large.things if not t.crowd)
-    with pytest.raises(ConfigError, match="64 pixels"):
+    with pytest.raises(ConfigError, match="64 to 1024 pixels"):
         world.make(2, 0, size=32)
 
 

@@ -54,11 +54,34 @@ def test_records_name_only_what_the_world_holds():
     assert next(world.records(1, 2, world="mini-128")).width == 128
 
 
-@pytest.mark.parametrize("changes", [{"objects": (3, 2)}, {"objects": (1, 13)}, {"seen": 1.5}, {"shapes": ("blob",)},
-                                     {"grounds": ("sea",)}, {"colours": ()}, {"size": 20}])
-def test_a_world_out_of_range_is_refused(changes):
-    with pytest.raises(ConfigError):
+ALL_CIRCLES = tuple(("circle", colour) for colour in MINI.colours)
+
+
+@pytest.mark.parametrize("changes,said", [
+    ({"objects": (3, 2)}, "3 to 2 objects"), ({"objects": (1, 13)}, "1 to 12 objects"),
+    ({"objects": (2.5, 3)}, "whole numbers"), ({"objects": 3}, "no tuple"), ({"size": 20}, "64 to 1024"),
+    ({"size": 100_000}, "64 to 1024"), ({"size": "96"}, "whole numbers"), ({"size": 96.5}, "whole numbers"),
+    ({"seen": 1.5}, "no share"), ({"seen": "1"}, "no share"), ({"shapes": ("blob",)}, "blob"),
+    ({"shapes": "circle"}, "no tuple"), ({"grounds": ("sea",)}, "sea"), ({"colours": ()}, "needs shapes, colours"),
+    ({"colours": ("red",)}, "two colours beside its own"), ({"barred": ALL_CIRCLES}, "circle: all barred"),
+    ({"barred": (("circle", "purpel"),)}, "did you mean 'purple'"), ({"barred": ("circle",)}, r"\(class, colour\)"),
+    ({"favoured": (("blob", "red"),), "favour": 1.0}, "blob"), ({"favoured": UNSEEN}, "barred, too"),
+    ({"favour": 0.5}, "no pair"), ({"words": ("é1",)}, "capitals from A to Z"),
+    ({"crowds": 0.1, "shapes": ("circle",)}, "another shape"), ({"crowds": 0.1, "shapes": ("moon", "ring")}, "circle")])
+def test_a_world_out_of_range_is_refused(changes, said):
+    with pytest.raises(ConfigError, match=said) as caught:
         replace(MINI, **changes)
+    assert "world mini" in str(caught.value)
+
+
+def test_what_is_accepted_can_be_drawn():
+    """As few colours, shapes and words as the checks let through."""
+    for changes in ({"colours": ("red", "blue", "black"), "barred": ()}, {"words": ()}, {"textures": ()},
+                    {"shapes": ("circle", "star"), "composed": (), "crowds": 1.0}, {"grounds": MINI.grounds[:1]},
+                    {"barred": ALL_CIRCLES[1:], "favoured": ALL_CIRCLES[:1], "favour": 1.0}):
+        assert all(world.make(3, k, world=replace(MINI, **changes)).things for k in range(6)), changes
+    with pytest.raises(ConfigError, match="64 x 2000 pixels.*64 to 1024"):
+        world.make(0, 0, size=(64, 2000))
 
 
 def test_unknown_world():

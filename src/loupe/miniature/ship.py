@@ -24,7 +24,8 @@ from loupe.models.tokenizer import TOKENIZER_HASH, vocabulary_hash
 from loupe.models.vlm import VLM
 from loupe.shipped import CARD, MINI, MOST_BYTES, MOST_PARAMETERS, SHIPPED, WEIGHTS
 from loupe.training import journal
-from loupe.training.folder import read, worlds
+from loupe.training.folder import read
+from loupe.world.layout import worlds
 
 ASKED, SAME = 24, 0.95  # pictures both precisions are asked about; share of answers that must be the same
 LONGEST = 48  # tokens of such an answer

@@ -16,7 +16,6 @@ from loupe import config
 from loupe.errors import ConfigError, FileError, LoupeError
 from loupe.training import journal
 from loupe.training.state import cannot_write
-from loupe.world.layout import SETTINGS
 
 BEFORE = {"recipe.json", "manifest.json", "metrics.jsonl", "precision.json", "mqformer-start.json", "tokenizer",
           "text-tokenizer", "former-tokenizer"}  # what a run writes before it learns
@@ -95,12 +94,6 @@ def origin() -> dict:
     """Versions and the commit, for the manifest."""
     return {"versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
             "commit": _commit()}
-
-
-def worlds(roots) -> dict[str, dict]:
-    """Settings of the worlds among a run's roots, by the root's name, "" for the folder of all sources."""
-    named = roots if isinstance(roots, Mapping) else {"": roots} if roots else {}
-    return {name: read(Path(root) / SETTINGS) for name, root in named.items() if (Path(root) / SETTINGS).is_file()}
 
 
 def _version(name: str) -> str:

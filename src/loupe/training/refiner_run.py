@@ -29,7 +29,7 @@ from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
 from loupe.training import machine, state
-from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, worlds, write
+from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import SCANNED, Records, there
@@ -39,6 +39,7 @@ from loupe.training.refiner_recipe import RefinerRecipe
 from loupe.training.refining import RefinerWork, Refining
 from loupe.training.run import Habits
 from loupe.training.state import Progress
+from loupe.world.layout import worlds
 
 PART = "refiner"
 TRIED = 256  # training pictures that choose the threshold

@@ -24,7 +24,7 @@ from loupe.models.tuner import apply
 from loupe.models.vlm import VLM
 from loupe.training import machine, sharding, state
 from loupe.training.exam import sit
-from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, worlds, write
+from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials
@@ -32,6 +32,7 @@ from loupe.training.optim import optimiser, tables
 from loupe.training.recipe import Recipe
 from loupe.training.start import first
 from loupe.training.state import Progress
+from loupe.world.layout import worlds
 
 
 class Run(RunFolder):

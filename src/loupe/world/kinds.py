@@ -159,4 +159,5 @@ COMPOSED = (
 
 KINDS = {kind.name: kind for kind in SHAPES + COMPOSED}
 PARTS = tuple(sorted({leaf.part for kind in COMPOSED for leaf in kind.leaves if leaf.part}))
+CROWDS = ("circle", "diamond", "star", "heart", "square")  # shapes that stand in crowds
 CLASSES = tuple(KINDS)  # in the order of their category ids

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from multiprocessing import connection
@@ -21,7 +21,7 @@ from loupe.record import Record
 from loupe.world import chatspot, lyrics
 from loupe.world.annotation import records
 from loupe.world.kinds import KINDS
-from loupe.world.spec import WorldSpec
+from loupe.world.spec import WORLDS, WorldSpec, drawable
 from loupe.world.spec import world as named_world
 from loupe.writers import files
 from loupe.writers.coco import Coco, CocoCaptions, Objects365, categories_of, file_name
@@ -66,16 +66,21 @@ class Settings:
         if self.images < 1 or self.val < 0 or self.seed < 0:
             raise ConfigError("the world needs pictures", got=f"{self.images} to train, {self.val} held out, "
                               f"seed {self.seed}", expected="1 or more, 0 or more, 0 or more")
-        if not 0 <= self.oddities <= 1 or self.size < 64:
-            raise ConfigError("the world cannot be written so", got=f"size {self.size}, oddities {self.oddities}",
-                              expected="a size of 64 or more, oddities from 0 to 1")
-
+        drawable((self.size,), self.spec.objects, f"world {self.world}")
+        if not 0 <= self.oddities <= 1:
+            raise ConfigError("oddities is no share", got=self.oddities, expected="0 to 1")
         if self.also not in ALSO:
             raise unknown_name("set of further layouts", self.also, ALSO)
 
     @property
     def spec(self) -> WorldSpec:
         return named_world(self.world)
+
+
+# What miniatures are judged on, fixed before the first was trained: a seed that no training uses. Goals are stated for
+# the first; the training pictures are for baselines that are fitted.
+JUDGING: tuple[Settings, ...] = tuple(Settings(400, val, 777, WORLDS[name].size, world=name) for name, val in (
+    ("mini", 2000), ("mini-128", 2000), ("shifted", 2000), ("unread", 1200)))
 
 
 def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *, size: int | None = None,
@@ -87,15 +92,31 @@ def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *
     Returns the number of expressions of each referring benchmark. The bytes depend on the settings alone, not on
     `workers`; a run that was stopped goes on where it was, one that is complete returns at once.
     """
-    settings = Settings(images, max(20, images // 10) if val is None else val, seed,
-                        named_world(world).size if size is None else size, oddities, world, also=also)
-    out = Path(out)
+    return written(Path(out), Settings(images, max(20, images // 10) if val is None else val, seed,
+                                       named_world(world).size if size is None else size, oddities, world, also=also),
+                   workers)
+
+
+def write_judging(out: Path | str, workers: int = 1) -> list[Path]:
+    """The worlds of JUDGING, each in a folder of its name below `out`; returns the folders."""
+    folders = [Path(out) / settings.world for settings in JUDGING]
+    for folder, settings in zip(folders, JUDGING):
+        written(folder, settings, workers)
+    return folders
+
+
+def written(out: Path, settings: Settings, workers: int) -> dict[str, int]:
+    """As `write`."""
+    if workers < 1:
+        raise ConfigError("a world is written by at least one process", got=workers, expected="1 or more",
+                          where="workers")
     if _begin(out, settings):
         return json.loads((out / COUNTS).read_text("utf-8"))
-    jobs = [(split, start, min(PART, count - start)) for split, count in (("train", images), ("val", settings.val))
+    splits = (("train", settings.images), ("val", settings.val))
+    jobs = [(split, start, min(PART, count - start)) for split, count in splits
             for start in range(0, count, PART)]
     folders = [out / PARTS / f"{split}-{start:09d}" for split, start, _ in jobs]
-    with tqdm(total=images + settings.val, unit="picture", desc="world", disable=None) as bar:
+    with tqdm(total=settings.images + settings.val, unit="picture", desc="world", disable=None) as bar:
         for done in _run(out, settings, jobs, workers):
             bar.update(done)
     files.assemble(_documents(settings), folders, out)
@@ -104,6 +125,28 @@ def write(out: Path | str, images: int, seed: int = 0, val: int | None = None, *
         counts.update(json.loads((folder / COUNTS).read_text("utf-8")))
     _finish(out, settings, dict(counts))
     return dict(counts)
+
+
+def worlds(roots) -> dict[str, dict]:
+    """Settings of the worlds among roots, a folder or folders by name, "" for the folder of all sources. Of a root that
+    lies in a world's folder "inside" says where."""
+    named = roots if isinstance(roots, Mapping) else {"": roots} if roots else {}
+    found = {}
+    for name, root in named.items():
+        root = Path(root).expanduser().absolute()
+        home = next((place for place in (root, root.parent) if (place / SETTINGS).is_file()), None)
+        if home is not None:
+            inside = {"inside": root.name} if home != root else {}
+            found[name] = _stored(home / SETTINGS) | inside
+    return found
+
+
+def _stored(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise FileError("these are no settings of a world", got=error, where=path,
+                        do="write the world again") from None
 
 
 def _begin(out: Path, settings: Settings) -> bool:

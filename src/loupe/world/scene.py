@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from loupe.errors import ConfigError
 from loupe.regions import Box
 from loupe.world import font, paint
 from loupe.world.chance import choose
-from loupe.world.kinds import KINDS, Kind
+from loupe.world.kinds import CROWDS, KINDS, Kind
 from loupe.world.paint import SKIN, Sprite
-from loupe.world.spec import MOST, WIDE, WorldSpec
+from loupe.world.spec import GLASS, WIDE, WorldSpec, drawable
 from loupe.world.spec import world as named_world
 
 # Radius as a share of the picture's shorter side, by the size's name.
@@ -23,7 +22,6 @@ SHAPE_RADII = {"small": (0.075, 0.092), "medium": (0.118, 0.142), "large": (0.18
 COMPOSED_RADII = {"medium": (0.150, 0.168), "large": (0.215, 0.245)}
 MIN_SIDE = 8 / 96  # of a visible thing's box, share of the shorter side
 NEAR_SHARE = 0.45
-CROWDS = ("circle", "diamond", "star", "heart", "square")
 TRIES = 14
 ROOMY = ("circle", "square", "heart")  # wide enough to show a texture when small
 
@@ -106,10 +104,8 @@ def make(seed: int, index: int, split: str = "train", size: int | tuple[int, int
     world's own where not given. Without `grain` the same picture with a clean ground."""
     spec = named_world(world)
     size, objects = spec.size if size is None else size, spec.objects if objects is None else objects
-    width, height = (size, size) if isinstance(size, int) else size
-    if min(width, height) < 64 or not 1 <= objects[0] <= objects[1] <= MOST:
-        raise ConfigError("the world cannot draw this", got=f"{width} x {height} pixels, {objects} objects",
-                          expected=f"64 pixels or more a side, 1 to {MOST} objects")
+    width, height = size if isinstance(size, (tuple, list)) else (size, size)
+    drawable((width, height), objects)
     rng = generator(seed, split, index)
     canvas = paint.ground(width, height, rng, spec.grounds, grain)
     stage = _Stage(width, height, spec)
@@ -259,8 +255,7 @@ def _thing(stage: _Stage, wanted: int, shrink: bool, rng: np.random.Generator) -
     if size == "small" and kind.name not in ROOMY:
         textured = False
     texture = choose(rng, world.textures) if textured and world.textures and rng.random() < 0.45 else "plain"
-    glass = ("cyan", "white", "yellow")
-    second = _other(rng, glass if kind.name == "car" else world.colours, colour, "black")
+    second = _other(rng, GLASS if kind.name == "car" else world.colours, colour, "black")
     third = choose(rng, SKIN) if kind.name == "person" else _other(rng, world.colours, colour, second, "white")
     word, scale = _word(kind, radius, stage, rng)
     return _painted(kind, radius, colour, size, "plain" if word else texture, second, third, word, scale, rng)
@@ -292,7 +287,7 @@ def _crowd(stage: _Stage, rng: np.random.Generator) -> Thing:
     """Many small things of one class, close together: one annotation, iscrowd."""
     kind = choose(rng, [KINDS[name] for name in CROWDS if name in stage.world.shapes])
     radius = max(3.2, 0.036 * stage.side)
-    colour = choose(rng, stage.world.colours)
+    colour = choose(rng, stage.world.colours_of(kind.name))
     one = paint.sprite(kind, radius, {"main": paint.shade(colour, rng)}, "plain")
     across, step = int(rng.integers(3, 6)), math.ceil(2.3 * radius)
     down = int(rng.integers(2, 4))
