@@ -45,6 +45,10 @@ class CheckpointError(LoupeError):
     """A checkpoint is foreign, incomplete, or does not fit the model it is loaded into."""
 
 
+class OutOfMemoryError(LoupeError):
+    """The device has no memory for so much at once."""
+
+
 def unknown_name(kind: str, name: str, known: object, where: object = None) -> ConfigError:
     """A ConfigError that names the nearest known spelling."""
     from difflib import get_close_matches

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from loupe.errors import ConfigError
-from loupe.models.device import device_of, dtype_of, shared
+from loupe.errors import ConfigError, OutOfMemoryError
+from loupe.models.device import device_of, dtype_of, shared, within_memory
 
 
 def test_what_is_there(monkeypatch):
@@ -29,6 +29,25 @@ def test_workers_share_the_cards(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert shared("cuda:1", 1) == ("cuda:1", 0.0) and shared("cpu", 8) == ("cpu", 0.0)
     assert shared("cuda", 2) == ("cuda", 1.0) and shared("cuda:1", 8) == ("cuda", 0.25)
+
+
+@pytest.mark.parametrize("full", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+                                  RuntimeError("CUDA error: out of memory"), None])
+def test_a_full_device_teaches_and_lets_go(full):
+    @within_memory
+    def ask():
+        if full is not None:
+            raise full
+        return torch.empty(10**15)  # the CPU's own words
+
+    with pytest.raises(OutOfMemoryError, match="rows=") as caught:
+        ask()
+    assert caught.value.__context__ is None  # it would hold what was computed
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        within_memory(torch.mm)(torch.zeros(2, 3), torch.zeros(2, 3))
 
 
 def test_kinds_of_numbers():

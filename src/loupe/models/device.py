@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 import torch
 from torch import nn
 
-from loupe.errors import ConfigError, unknown_name
+from loupe.errors import ConfigError, OutOfMemoryError, unknown_name
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+FULL = ("out of memory", "can't allocate memory", "not enough memory")  # as torch says it: of GPUs, of the CPU
 
 
 def device_of(name: str | torch.device | None = None) -> str:
@@ -48,6 +52,26 @@ def in_numbers(module: nn.Module, kind: torch.dtype) -> nn.Module:
         if parameter.is_floating_point():
             parameter.data = parameter.data.to(kind)
     return module
+
+
+def within_memory(work: Callable) -> Callable:
+    """The same function; that the device is full, which torch says as a RuntimeError, becomes an OutOfMemoryError.
+
+    It is raised when torch's own is done with: that holds the tensors of what failed, and another try needs the room.
+    """
+    @wraps(work)
+    def tried(*args, **options):
+        try:
+            return work(*args, **options)
+        except RuntimeError as error:
+            said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if not isinstance(error, torch.OutOfMemoryError) and not any(words in said for words in FULL):
+                raise
+        raise OutOfMemoryError("no memory for so much at once", got=said[:200],
+                               do="ask fewer questions side by side (--batch, rows=), show smaller pictures, or take "
+                                  "dtype bfloat16")
+
+    return tried
 
 
 def _there() -> str:

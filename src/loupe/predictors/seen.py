@@ -10,6 +10,7 @@ from loupe.errors import ConfigError, ImageError, LoupeError
 from loupe.image import Image
 from loupe.models import dense
 from loupe.models.decoding import Memory, Prefix, see
+from loupe.models.device import within_memory
 from loupe.models.encoding import Encoded
 from loupe.models.look import Limits, answer, chunks
 from loupe.models.vlm import VLM
@@ -95,6 +96,7 @@ class SeenBy:
                       [e for *_, e in asked])
         return {i: each for (i, *_), each in zip(asked, said)}
 
+    @within_memory
     def _each(self, samples: list[Sample], work: Callable, role: str) -> list:
         """What `work` gives for each sample, or an Answer that says why it cannot be asked."""
         out: dict[int, object] = {}
@@ -131,6 +133,7 @@ class SeenBy:
         return out
 
 
+@within_memory
 def _see(vlm: VLM, looks: list[Pictures], memory: Memory | None = None
          ) -> tuple[list[Pictures], Prefix | None, dict[Pictures, ImageError]]:
     """(looks that decode, their prefix or None, {look: error} of the rest)."""

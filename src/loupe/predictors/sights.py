@@ -13,6 +13,7 @@ from loupe.dialogue import Dialogue
 from loupe.errors import ConfigError, ImageError, LoupeError
 from loupe.image import Image
 from loupe.models.decoding import Prefix
+from loupe.models.device import within_memory
 from loupe.models.encoding import IGNORE, Encoded
 from loupe.models.look import Limits, answer, chunks
 from loupe.models.vlm import additive
@@ -123,6 +124,7 @@ class Sights:
 
         return self._each(samples, said, "user")
 
+    @within_memory
     def _each(self, samples: list[Sample], work: Callable, role: str) -> list:
         """What `work` gives for each sample, or an Answer that says why it cannot be asked."""
         out: dict[int, object] = {}

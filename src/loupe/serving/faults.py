@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loupe.errors import ImageError, LoupeError
+from loupe.errors import ImageError, LoupeError, OutOfMemoryError
 
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error",
          500: "server_error", 501: "not_supported_error", 502: "server_error", 503: "server_error",
@@ -19,11 +19,12 @@ class Refused(LoupeError):
 
     @classmethod
     def of(cls, error: LoupeError, param: str | None = None) -> Refused:
-        """Any mistake in the input as a 400; a Refused stays what it is."""
+        """Any mistake in the input as a 400, a full device as a 500; a Refused stays what it is."""
         if isinstance(error, Refused):
             return error
         code = "invalid_image" if isinstance(error, ImageError) else None
-        made = cls(400, error.what, param=param, code=code, got=error.got, expected=error.expected,
+        status = 500 if isinstance(error, OutOfMemoryError) else 400
+        made = cls(status, error.what, param=param, code=code, got=error.got, expected=error.expected,
                    where=error.where, do=error.do)
         return made
 
