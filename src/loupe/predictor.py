@@ -28,7 +28,7 @@ def unanswered(error: Exception, kind: str = "picture") -> Answer:
 
 
 class Seen(Protocol):
-    """Pictures a predictor keeps in sight: several rounds of questions on them cost one look each.
+    """Pictures a predictor keeps in sight, or none yet: several rounds of questions on them cost one look each.
 
     `answer` is that of a Predictor. What else a predictor can do it may leave out:
     `weigh` takes samples that end with an answer and yields the log-probability of that answer (natural, the sum over
@@ -47,3 +47,8 @@ def seen(predictor: Predictor, looks: Sequence[tuple[Image, ...]]) -> Seen | Pre
     """The predictor with these looks kept, where it has a method `seen` for that; else the predictor itself."""
     keep = getattr(predictor, "seen", None)
     return predictor if keep is None else keep(looks)
+
+
+def able(predictor: Predictor, what: str) -> bool:
+    """Does it know how to `weigh` answers, or to draw them (`sampled`)?"""
+    return getattr(seen(predictor, ()), what, None) is not None

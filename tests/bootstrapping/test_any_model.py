@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import torch
 from boot_stubs import NAMES, PAINT, folder
 from foreign_models import write
 from stub_endpoint import coloured, said, served
@@ -85,6 +86,50 @@ def test_a_transformers_folder(tmp_path, kind, capsys):
     assert not counts["pictures"]["left out"]
     assert len(stored.pairs) + sum(counts["boxes"]["left out"].values()) == 3 and stored.pairs
     assert all(0 < c.likelihood <= 1 and c.contrast is not None for pair in stored.pairs for c in pair.candidates)
+
+
+@pytest.mark.parametrize("kind", ["mini", "qwen2_5_vl"])
+def test_a_full_device_is_counted_and_ends_nothing(tmp_path, kind, standin_parts, monkeypatch, capsys):
+    """There is room for one picture at a time, and never for the second: the others are asked about one by one."""
+    root = folder(tmp_path / "data", PICTURES)
+    model = standin_parts / "mini" if kind == "mini" else write(kind, tmp_path / kind)
+    place, name = ("seen", "see") if kind == "mini" else ("sights", "front")
+    real, tried = getattr(__import__(f"loupe.predictors.{place}", fromlist=[name]), name), []
+
+    def full(model, given, *rest, **options):
+        """given: the looks of a checkpoint of loupe; a transformers model is shown one at a time."""
+        tried.append(len(given) if kind == "mini" else 1)
+        second = any(image.path.name == "p2.png" for look in given for image in look) if kind == "mini" else (
+            len(tried) in (2, 4))  # 1 and 2 of the group, then 1, 2 and 3 by themselves
+        if second or (kind == "mini" and len(given) > 1):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return real(model, given, *rest, **options)
+
+    monkeypatch.setattr(f"loupe.predictors.{place}.{name}", full)
+    assert main(["bootstrap", "--model", str(model), "--root", str(root), "--out", str(tmp_path / "out"),
+                 "--least-area", "100", "--device", "cpu", "--no-margin"]) == 0
+    counts = read(tmp_path / "out").manifest["counts"]
+    assert counts["pictures"]["left out"] == {"predictor failed: no memory for so much at once": 1}
+    assert counts["pictures"]["asked about"] == 2
+    assert "--retry" in capsys.readouterr().out
+
+
+def test_what_an_endpoint_cannot_measure_is_said(tmp_path, quick, capsys):
+    """Endpoints weigh nothing: no rule may rest on it, and the run says so at its beginning, end and in its manifest."""
+    root = folder(tmp_path / "data", PICTURES)
+    with served(seer) as (url, stub):
+        argv = ["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
+                "--least-area", "100", "--contrast"]
+        for by in ("contrast", "margin", "agreement"):
+            assert main([*argv, "--by", by, "--share", "0.4"]) == 2
+            assert f"got by {by}, expected iou or likelihood or combined" in capsys.readouterr().err
+        assert not [body for body in stub.bodies if "messages" in body] and not (tmp_path / "out").exists()
+        assert main(argv) == 0
+    assert "not measured, because the model does not tell: margin, contrast" in capsys.readouterr().out
+    assert read(tmp_path / "out").manifest["selection"]["score known of"] == {
+        "iou": 5, "likelihood": 5, "margin": 0, "contrast": 0, "agreement": 0, "combined": 5}
+    assert main(["bootstrap", "report", str(tmp_path / "out"), "--by", "contrast", "--share", "0.4"]) == 2
+    assert "expected iou or likelihood or combined" in capsys.readouterr().err
 
 
 def test_evaluation(tmp_path, quick, capsys, monkeypatch):

@@ -12,7 +12,7 @@ from loupe.bootstrapping.asking import ask
 from loupe.bootstrapping.filters import CROWD, DAMAGED, MANY, NONE, NOTHING, SMALL, work
 from loupe.bootstrapping.pair import ALONE, Candidate, Pair, best, from_line, score, share, to_line
 from loupe.bootstrapping.settings import Rule, Settings
-from loupe.errors import ConfigError, FileError
+from loupe.errors import ConfigError, FileError, LoupeError
 from loupe.image import Image
 from loupe.record import Object, Record
 from loupe.regions import Box
@@ -58,6 +58,18 @@ def test_settings_say_what_is_wrong():
         Rule(by="likelyhood")
     with pytest.raises(ConfigError):
         Rule(share=60)
+
+
+def test_options_that_could_not_do_what_they_say():
+    Settings(candidates=14, wordings=13)  # as many wordings as there are, and all others
+    Settings(candidates=40, temperature=0.5)
+    for wrong, says in (({"candidates": 15}, "14 or fewer"), ({"wordings": 14}, "13 or fewer"),
+                        ({"temperature": 0.5}, "candidates 2 or more")):
+        with pytest.raises(ConfigError, match=says):
+            Settings(**wrong)
+    assert Settings().scores() == ("iou", "likelihood", "margin", "combined")
+    assert Settings(margin=False, contrast=True).scores(second=True) == (
+        "iou", "likelihood", "contrast", "agreement", "combined")
 
 
 def test_overlap_and_likelihood_by_hand():
@@ -167,6 +179,56 @@ def test_one_look_for_all_rounds(tmp_path):
     outcomes = ask([work(k, reader[k], settings) for k in range(3)], table, settings)
     assert sum(len(o.pairs) for o in outcomes) == 4
     assert table.looks == [3]
+
+
+class Short(Table):
+    """Gives one answer too few where it is asked `where`."""
+
+    def __init__(self, where: str):
+        super().__init__({("1", 20): "a cup", ("1", 60): "the cup"}, {"a cup": Box(20, 20, 50, 60)}, {},
+                         {(20, 1): "one", (60, 1): "two"})
+        self.where = where
+
+    def answer(self, samples):
+        said = list(super().answer(samples))
+        return said[:-1] if samples[0].task == self.where else said
+
+    def weigh(self, samples):
+        return list(super().weigh(samples))[self.where == "weigh":]
+
+    def sampled(self, samples, temperature, seed=0):
+        return list(super().sampled(samples, temperature, seed))[self.where == "sampled":]
+
+
+@pytest.mark.parametrize("where", ["description", "grounding", "weigh", "sampled", "flip", "second", ""])
+def test_another_number_of_answers_is_said(tmp_path, where):
+    """Answers are joined to questions by their order: one that is missing would shift all behind it."""
+    reader = opened(folder(tmp_path, [[(20, 20, 30, 40), (60, 30, 25, 25)]]))
+    settings = Settings(least_area=0, candidates=2, temperature=0.5, flip=where == "flip")
+    short, second = Short(where), Short("grounding") if where == "second" else None
+    if where == "flip":
+        answer = short.answer
+        short.answer = lambda samples: answer(samples)[samples[0].images[0].path is None:]
+    works = [work(0, reader[0], settings)]
+    if where:
+        with pytest.raises(LoupeError, match="another number of answers"):
+            ask(works, short, settings, second)
+    else:
+        assert len(ask(works, short, settings)[0].pairs) == 2
+
+
+def test_boxes_with_one_id_are_two_pairs():
+    """Ids are given twice in real files: each box keeps its own description, rivals and overlap."""
+    one, two = Object("7", Box(0, 0, 40, 40), ("cup",)), Object("7", Box(60, 0, 100, 50), ("plate",))
+    twins = Record(Image(data=b"none"), 100, 100, "r", "hand", objects=(one, two))
+    logs = {(0, "a cup"): -1.0, (60, "a cup"): -5.0, (0, "a plate"): -9.0, (60, "a plate"): -2.0}
+    predictor = Table({("r", 0): "a cup", ("r", 60): "a plate"}, {"a cup": one.box, "a plate": two.box}, logs)
+    settings = Settings(least_area=0, margin=False, contrast=True)
+    outcome, = ask([work(0, twins, settings)], predictor, settings)
+    assert [(p.name, p.box, len(p.candidates)) for p in outcome.pairs] == [("cup", one.box, 1), ("plate", two.box, 1)]
+    assert [(p.candidates[0].iou, p.candidates[0].contrast) for p in outcome.pairs] == [(1.0, 4.0), (1.0, 7.0)]
+    silent, = ask([work(0, twins, settings)], Table({("r", 0): "a cup"}, {}), settings)
+    assert len(silent.pairs) == 1 and len(silent.undescribed) == 1
 
 
 def test_what_does_not_decode_is_one_reason():

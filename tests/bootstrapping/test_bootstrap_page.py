@@ -79,12 +79,19 @@ def test_mistakes_are_one_line(written, tmp_path, capsys):
     assert main(["bootstrap", "--model", "x", "--least-area", "big", *common]) == 2
     assert main(["bootstrap", "--model", "x", "--by", "luck", *common]) == 2
     assert "unknown score" in capsys.readouterr().err
-    for wrong, says in ((["--truth", "x"], "report"), (["--iou", "1.5"], "0 to 1"),
+    for wrong, says in ((["--truth", "x"], "report"), (["--shown", "9"], "--shown"),
+                        (["--temperature", "0.7"], "--candidates N"), (["--candidates", "15"], "14 or fewer"),
+                        (["--wordings", "14"], "13 or fewer"), (["--iou", "1.5"], "0 to 1"),
                         (["--least-area", "nan"], "0 or more"), (["--least-area", "120%"], "half a per cent"),
                         (["--reader", "objcts365"], "objects365"), (["--split", "test"], "objv2_test.json")):
         assert main(["bootstrap", "--model", "x", *common, *wrong]) == 2
         assert says in capsys.readouterr().err, wrong
-    for wrong, says in ((["--shown", "-1"], "0 or more"), (["--model", "mini"], "--model"), (["--flip"], "--flip")):
+    for wrong, says in ((["--shown", "-1"], "0 or more"), (["--model", "mini"], "--model"), (["--flip"], "--flip"),
+                        *(([option, value], option) for option, value in (
+                            ("--least-area", "50%"), ("--most-objects", "1"), ("--temperature", "0"), ("--seed", "0"),
+                            ("--workers", "7"), ("--batch", "0"), ("--reader", "objects365"), ("--dtype", "float32"),
+                            ("--device", "cpu"), ("--split", "val"), ("--wordings", "0"))),
+                        (["--no-margin"], "--no-margin")):
         assert main(["bootstrap", "report", str(tmp_path), *wrong]) == 2
         assert says in capsys.readouterr().err, wrong
     assert not (tmp_path / "o").exists()

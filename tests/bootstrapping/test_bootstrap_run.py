@@ -14,6 +14,7 @@ import loupe
 from loupe import bootstrapping
 from loupe.bootstrapping import Rule, Settings
 from loupe.bootstrapping.run import FAILED, UNASKED, Parts
+from loupe.cli import main
 from loupe.errors import ConfigError, FileError, ImageError
 from loupe.readers import reader
 from loupe.regions import Box
@@ -243,6 +244,54 @@ def test_what_goes_wrong_is_counted_and_ends_nothing(data, finished, tmp_path):
     stored = bootstrapping.run(failing, opened(data), out, SMALL, retry=True)
     assert f"{FAILED}: ConnectionError" not in stored.manifest["counts"]["pictures"]["left out"]
     assert {s.record for s in failing.asked[asked:]} == {"4"}
+
+
+def test_a_missing_answer_is_counted_and_ends_nothing(data, tmp_path):
+    class Short(Lying):
+        def answer(self, samples):
+            said = list(super().answer(samples))
+            return said[:-1] if samples[0].record == "4" else said
+
+    counts = bootstrapping.run(Short(), opened(data), tmp_path / "out", SMALL).manifest["counts"]
+    assert counts["pictures"]["left out"][
+        f"{FAILED}: the predictor gave another number of answers than it was asked for"] == 1
+    assert counts["pictures"]["asked about"] == 3 and counts["boxes"]["described"] == 5
+
+
+def test_kept_pairs_whose_picture_is_gone_are_counted(data, tmp_path, monkeypatch):
+    """The records hold what can still be read; what was kept beyond it has a reason and a number."""
+    from loupe.bootstrapping import output
+
+    class Vanishing(type(opened(data))):
+        def __getitem__(self, i):
+            if self.gone and i == 0:
+                raise ImageError("picture does not exist any more")
+            return super().__getitem__(i)
+
+    given = Vanishing(data, "train")
+    given.gone, finish = False, output.finish
+
+    def later(*args):
+        given.gone = True
+        return finish(*args)
+
+    monkeypatch.setattr(sys.modules["loupe.bootstrapping.run"], "finish", later)
+    manifest = bootstrapping.run(Lying(), given, tmp_path / "out", SMALL).manifest
+    written = list(reader("records")(tmp_path / "out" / "records", "train"))
+    assert manifest["selection"]["kept"] == 5 and sum(len(record.phrases) for record in written) == 3
+    assert manifest["records"]["pairs left out"] == {"picture does not decode": 2}
+    from loupe.cli.bootstrap import said_of
+
+    assert "2  kept pairs not written: picture does not decode" in "\n".join(said_of(manifest, tmp_path / "out"))
+
+
+def test_records_are_joined_by_id_when_pictures_are_lost(data, finished, tmp_path, capsys):
+    """`report --records` on a folder that has lost its first picture: nothing shifts, and what is lost is counted."""
+    (data / "images" / "train" / "p1.png").unlink()
+    assert main(["bootstrap", "report", str(finished), "--records", str(tmp_path / "again")]) == 0
+    assert "2  kept pairs not written: record is not there any more" in capsys.readouterr().out
+    whole, less = (list(reader("records")(place, "train")) for place in (finished / "records", tmp_path / "again"))
+    assert [(r.id, r.phrases) for r in less] == [(r.id, r.phrases) for r in whole if r.id != "1"]
 
 
 def test_a_folder_without_anything(tmp_path):

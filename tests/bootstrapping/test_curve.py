@@ -7,15 +7,16 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from loupe.bootstrapping import curve, figures
 from loupe.bootstrapping.pair import Candidate, Pair
-from loupe.bootstrapping.rule import BEYOND, ELSEWHERE, LOW, UNREAD, judged, kept
+from loupe.bootstrapping.rule import BEYOND, ELSEWHERE, LOW, UNKNOWN, UNREAD, judged, kept, known
 from loupe.bootstrapping.settings import SCORES, Rule
 from loupe.bootstrapping.statistics import selection, table5
 from loupe.bootstrapping.truth import LOOSE, RIGHT, STRANGE, WRONG, Verdict, verdicts
+from loupe.errors import ConfigError
 from loupe.regions import Box
 from loupe.world import records
 
@@ -58,6 +59,7 @@ CANDIDATES = st.builds(Candidate, st.sampled_from(["a", "b c"]), SHARES, st.samp
        st.sampled_from(["iou", "likelihood", "margin", "combined"]), st.sampled_from(["iou", "least", "share"]))
 def test_stricter_keeps_less(drawn, one, other, by, what):
     pairs = [pair(k, *candidates) for k, candidates in enumerate(drawn)]
+    assume(known(pairs)[by])
     low, high = sorted((one, other))
     strict, lax = (low, high) if what == "share" else (high, low)
     few, many = ({(p.record, c.text) for p, c in kept(pairs, Rule(**{"iou": 0.3, "by": by, what: value}))}
@@ -77,6 +79,29 @@ def test_reasons_by_hand():
     said = selection(pairs, Rule(share=0.4))
     assert (said["described"], said["kept"], said["share"]) == (5, 2, 0.4)
     assert sum(said["left out"].values()) == 3
+
+
+def test_a_score_that_was_never_measured_is_refused():
+    pairs = [pair(k, Candidate("a", None, BOX, 0.9)) for k in range(100)]
+    for by in ("likelihood", "margin", "contrast", "agreement"):
+        for more in ({}, {"share": 0.1}, {"least": 0.0}):
+            with pytest.raises(ConfigError, match=f"got by {by}, expected iou or combined"):
+                judged(pairs, Rule(by=by, **more))
+    assert known(pairs) == {"iou": 100, "likelihood": 0, "margin": 0, "contrast": 0, "agreement": 0, "combined": 100}
+    assert judged([], Rule(by="contrast")) == []
+
+
+def test_pairs_that_do_not_know_the_score_never_enter_the_share():
+    """Half of them know it, three of those are below 0: only they are ranked, whatever the ids hash to."""
+    pairs = [pair(k, Candidate("a", 0.5, BOX, 0.9, contrast=k - 3.0 if k % 2 else None)) for k in range(12)]
+    assert known(pairs)["contrast"] == 6
+    said = selection(pairs, Rule(by="contrast", share=0.25))
+    assert [p.record for p, _ in kept(pairs, Rule(by="contrast", share=0.25))] == ["7", "9", "11"]
+    assert said["left out"] == {BEYOND: 3, UNKNOWN: 6} and said["score known of"]["contrast"] == 6
+    assert selection(pairs, Rule(by="contrast", share=1.0))["kept"] == 6
+    assert selection(pairs, Rule(by="contrast", least=0.0))["left out"] == {UNKNOWN: 6}
+    assert selection(pairs, Rule(by="contrast", least=0.5))["left out"] == {LOW: 1, UNKNOWN: 6}
+    assert selection(pairs, Rule(by="contrast"))["kept"] == 12  # the score chooses among descriptions alone
 
 
 def test_lengths_by_hand():

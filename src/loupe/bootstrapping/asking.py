@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from loupe.bootstrapping.checks import checked
 from loupe.bootstrapping.filters import DAMAGED, Work
 from loupe.bootstrapping.pair import ALONE, Candidate, Pair
-from loupe.bootstrapping.questions import answered, description, first_box, grounding
+from loupe.bootstrapping.questions import answered, description, first_box, grounding, replies
 from loupe.bootstrapping.settings import Settings
 from loupe.predictor import Predictor, Seen, seen
 from loupe.record import Object
 from loupe.regions import Box, iou
 from loupe.sample import Answer, Regions
-from loupe.tasks import task
 from loupe.tasks.base import mention
 
 OWN = 0.5  # a box that overlaps the annotated one so much is no rival
@@ -25,6 +24,7 @@ class Draft:
     """One description of one box, while it is being measured."""
 
     work: int  # position of its picture
+    box: int  # position of its box among all that are asked about; ids may be given twice
     thing: Object
     text: str
     likelihood: float | None
@@ -54,7 +54,7 @@ def ask(works: Sequence[Work], predictor: Predictor, settings: Settings, second:
         picture: Callable[[Work], dict | None] = lambda work: None) -> list[Outcome]:
     """Every box of every picture, described and found again. picture(work): how a pair names its picture.
 
-    What the predictor raises is raised.
+    What the predictor raises is raised; another number of answers than questions is a LoupeError.
     """
     view = seen(predictor, [(work.record.image,) for work in works])
     drafts, without = _described(works, view, settings)
@@ -70,40 +70,38 @@ def ask(works: Sequence[Work], predictor: Predictor, settings: Settings, second:
     return [_outcome(k, work, drafts, without, picture(work)) for k, work in enumerate(works)]
 
 
-def _described(works: Sequence[Work], view: Seen, settings: Settings) -> tuple[list[Draft], dict]:
-    """(drafts, {(work, object id): why it has no description}); equal descriptions of one box count once."""
+def _described(works: Sequence[Work], view: Seen, settings: Settings) -> tuple[list[Draft], list[tuple[int, str]]]:
+    """(drafts, (work, why it has no description) of every other box); equal descriptions of one box count once."""
     boxes = [(k, thing) for k, work in enumerate(works) for thing in work.objects]
     drafts: list[Draft] = []
-    said: dict[tuple[int, str], set[str]] = {(k, thing.id): set() for k, thing in boxes}
-    reasons: dict[tuple[int, str], str] = {}
+    said: list[set[str]] = [set() for _ in boxes]
+    reasons: dict[int, str] = {}
     for answers in _rounds(works, view, boxes, settings):
-        for (k, thing), answer in zip(boxes, answers, strict=True):
+        for box, ((k, thing), answer) in enumerate(zip(boxes, answers, strict=True)):
             text = answer.text.strip()
             if not mention(text):
-                reasons.setdefault((k, thing.id), answer.problems[0].kind if answer.problems else "no words")
-            elif text.lower() not in said[k, thing.id]:
-                said[k, thing.id].add(text.lower())
-                drafts.append(Draft(k, thing, text, answer.score))
-    without = {key: reasons[key] for key, texts in said.items() if not texts}
-    order = {(k, thing.id): at for at, (k, thing) in enumerate(boxes)}
-    return sorted(drafts, key=lambda d: order[d.work, d.thing.id]), without
+                reasons.setdefault(box, answer.problems[0].kind if answer.problems else "no words")
+            elif text.lower() not in said[box]:
+                said[box].add(text.lower())
+                drafts.append(Draft(k, box, thing, text, answer.score))
+    without = [(k, reasons[box]) for box, (k, _) in enumerate(boxes) if not said[box]]
+    return sorted(drafts, key=lambda d: d.box), without
 
 
 def _rounds(works: Sequence[Work], view: Seen, boxes: list, settings: Settings) -> Iterator[list[Answer]]:
     """The answers of all boxes, once per candidate."""
-    yield list(view.answer([description(works[k], thing) for k, thing in boxes]))
-    drawn = settings.temperature > 0 and getattr(view, "sampled", None) is not None
+    yield replies(view.answer, [description(works[k], thing) for k, thing in boxes])
     for number in range(1, settings.candidates):
-        if drawn:
+        if settings.temperature > 0:
             samples = [description(works[k], thing, number) for k, thing in boxes]
-            yield list(view.sampled(samples, settings.temperature, settings.seed))
-        elif number < len(task("description").wordings()):
-            yield list(view.answer([description(works[k], thing, number, number) for k, thing in boxes]))
+            yield replies(lambda some: view.sampled(some, settings.temperature, settings.seed), samples)
+        else:
+            yield replies(view.answer, [description(works[k], thing, number, number) for k, thing in boxes])
 
 
 def _find(works: Sequence[Work], view: Seen, drafts: list[Draft]) -> None:
     places = list(dict.fromkeys(d.place for d in drafts))
-    answers = view.answer([grounding(works[k], phrase) for k, phrase in places])
+    answers = replies(view.answer, [grounding(works[k], phrase) for k, phrase in places])
     found = {place: first_box(answer) for place, answer in zip(places, answers, strict=True)}
     for draft in drafts:
         draft.found, draft.confidence, draft.problem = found[draft.place]
@@ -115,7 +113,7 @@ def _weigh_boxes(works: Sequence[Work], view: Seen, drafts: list[Draft]) -> None
         return
     pairs = {(*d.place, box): None for d in drafts for box in (d.thing.box, *_rivals(works[d.work], d.thing, d.found))}
     samples = [answered(grounding(works[k], phrase), Regions((box,))) for k, phrase, box in pairs]
-    logs = dict(zip(pairs, view.weigh(samples), strict=True))
+    logs = dict(zip(pairs, replies(view.weigh, samples), strict=True))
     for draft in drafts:
         others = [logs[(*draft.place, box)] for box in _rivals(works[draft.work], draft.thing, draft.found)]
         draft.margin = _difference(logs[(*draft.place, draft.thing.box)], others)
@@ -125,13 +123,13 @@ def _weigh_words(works: Sequence[Work], view: Seen, drafts: list[Draft]) -> None
     """Each description as an answer at its box and at every other annotated one."""
     if getattr(view, "weigh", None) is None:
         return
-    asked = {(d.work, d.text, thing.id): thing for d in drafts
+    asked = {(d.work, d.text, thing.box): thing for d in drafts
              for thing in (d.thing, *_others(works[d.work], d.thing))}
     samples = [answered(description(works[k], thing), text) for (k, text, _), thing in asked.items()]
-    logs = dict(zip(asked, view.weigh(samples), strict=True))
+    logs = dict(zip(asked, replies(view.weigh, samples), strict=True))
     for draft in drafts:
-        others = [logs[draft.work, draft.text, other.id] for other in _others(works[draft.work], draft.thing)]
-        draft.contrast = _difference(logs[draft.work, draft.text, draft.thing.id], others)
+        others = [logs[draft.work, draft.text, other.box] for other in _others(works[draft.work], draft.thing)]
+        draft.contrast = _difference(logs[draft.work, draft.text, draft.thing.box], others)
 
 
 def _difference(own: float | None, others: list[float | None]) -> float | None:
@@ -155,15 +153,15 @@ def _overlap(found: Box | None, own: Box) -> float:
     return 0.0 if found is None else iou(found, own)
 
 
-def _outcome(k: int, work: Work, drafts: list[Draft], without: dict, picture: dict | None) -> Outcome:
-    reasons = [reason for (position, _), reason in without.items() if position == k]
+def _outcome(k: int, work: Work, drafts: list[Draft], without: list, picture: dict | None) -> Outcome:
+    reasons = [reason for position, reason in without if position == k]
     if reasons and len(reasons) == len(work.objects) and set(reasons) == {"picture"}:
         return Outcome(reason=DAMAGED)
-    by_object: dict[str, list[Draft]] = {}
+    by_box: dict[int, list[Draft]] = {}
     for draft in drafts:
         if draft.work == k:
-            by_object.setdefault(draft.thing.id, []).append(draft)
-    pairs = tuple(_pair(work, some, picture) for some in by_object.values())
+            by_box.setdefault(draft.box, []).append(draft)
+    pairs = tuple(_pair(work, some, picture) for some in by_box.values())
     return Outcome(pairs, tuple(f"box without a description: {reason}" for reason in reasons))
 
 

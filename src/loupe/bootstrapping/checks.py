@@ -9,14 +9,13 @@ import numpy as np
 
 from loupe import augment
 from loupe.bootstrapping.filters import Work
-from loupe.bootstrapping.questions import first_box, grounding
+from loupe.bootstrapping.questions import first_box, grounding, replies
 from loupe.bootstrapping.settings import Settings
 from loupe.errors import ImageError
 from loupe.frame import Frame
 from loupe.image import Image
 from loupe.predictor import Predictor, Seen, seen
 from loupe.regions import Box
-from loupe.tasks import task
 
 Place = tuple[int, str]  # position of the picture, description
 Boxes = dict[Place, Box | None]  # in pixels of the original picture; None: no box came back
@@ -25,7 +24,7 @@ Boxes = dict[Place, Box | None]  # in pixels of the original picture; None: no b
 def checked(works: Sequence[Work], predictor: Predictor, view: Seen, second: Predictor | None,
             places: Sequence[Place], settings: Settings) -> Iterator[tuple[str, Boxes]]:
     """(name of the check, the box found for each description); places that cannot be checked are absent."""
-    for number in range(1, min(settings.wordings + 1, len(task("grounding").wordings()))):
+    for number in range(1, settings.wordings + 1):
         yield f"wording-{number}", _find(works, view, places, number)
     if settings.flip:
         yield "flip", _moved(works, predictor, places, lambda work: augment.flip(*_size(work)), augment.mirrored)
@@ -37,7 +36,7 @@ def checked(works: Sequence[Work], predictor: Predictor, view: Seen, second: Pre
 
 def _find(works: Sequence[Work], view: Seen, places: Sequence[Place], wording: int = 0) -> Boxes:
     asked = [grounding(works[k], phrase, wording) for k, phrase in places]
-    return {place: first_box(answer)[0] for place, answer in zip(places, view.answer(asked), strict=True)}
+    return {place: first_box(answer)[0] for place, answer in zip(places, replies(view.answer, asked), strict=True)}
 
 
 def _moved(works: Sequence[Work], predictor: Predictor, places: Sequence[Place],
@@ -57,7 +56,7 @@ def _moved(works: Sequence[Work], predictor: Predictor, places: Sequence[Place],
         return {}
     view = seen(predictor, [(image,) for image in pictures.values()])
     asked = [grounding(works[k], words(phrase), 0, pictures[k]) for k, phrase in some]
-    found = zip(some, view.answer(asked), strict=True)
+    found = zip(some, replies(view.answer, asked), strict=True)
     return {(k, phrase): _back(frames[k], first_box(answer)[0]) for (k, phrase), answer in found}
 
 

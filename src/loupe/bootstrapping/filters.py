@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from loupe.bootstrapping.settings import Settings
+from loupe.errors import ImageError, LoupeError
 from loupe.record import Object, Record
 
 MANY = "picture with too many objects"
@@ -22,6 +23,11 @@ class Work:
     objects: tuple[Object, ...] = ()
     left_out: Counter = field(default_factory=Counter)  # boxes by reason
     reason: str = ""
+
+
+def unreadable(error: LoupeError) -> str:
+    """Why a record could not be read, as it is counted."""
+    return DAMAGED if isinstance(error, ImageError) else f"record cannot be read: {error.what}"
 
 
 def work(index: int, record: Record, settings: Settings) -> Work:

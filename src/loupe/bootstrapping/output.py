@@ -10,18 +10,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from loupe.bootstrapping.filters import unreadable
 from loupe.bootstrapping.pair import Candidate, Pair
 from loupe.bootstrapping.rule import kept
 from loupe.bootstrapping.settings import Rule
 from loupe.bootstrapping.statistics import selection
 from loupe.bootstrapping.stored import KIND, MANIFEST, PAIRS, RECORDS, VERSION, pairs_in, put, write_pairs
-from loupe.errors import ImageError
+from loupe.errors import LoupeError
 from loupe.record import Phrase, Record
 from loupe.writers import files
 from loupe.writers.coco import file_name
 from loupe.writers.records import Records
 
 BOOTSTRAPPED = "bootstrapped"  # kind of the phrases written here
+GONE = "record is not there any more"
 
 
 def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: Sequence[Record]) -> None:
@@ -30,10 +32,11 @@ def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: 
     write_pairs(out / PAIRS, counts.pairs(lines))
     pairs = list(pairs_in(out / PAIRS))
     split = getattr(reader, "split", "") or "train"
-    write_kept(out / RECORDS, split, reader, kept(pairs, rule), counts.positions)
+    lost: Counter[str] = Counter()
+    write_kept(out / RECORDS, split, reader, kept(pairs, rule), counts.positions, lost)
     put(out / MANIFEST, {"loupe": KIND, "version": VERSION, **made, **counts.plain(),
                          "selection": selection(pairs, rule),
-                         "records": {"folder": RECORDS, "split": split}})
+                         "records": {"folder": RECORDS, "split": split, "pairs left out": _sorted(lost)}})
 
 
 class Counts:
@@ -75,23 +78,43 @@ def _sorted(counter: Counter) -> dict[str, int]:
 
 
 def write_kept(folder: Path, split: str, reader: Sequence[Record], pairs: Sequence[tuple[Pair, Candidate]],
-               positions: Mapping[str, int]) -> int:
+               positions: Mapping[str, int], lost: Counter[str] | None = None) -> int:
     """folder/<split>.jsonl: whole records whose phrases are the kept descriptions; returns how many.
 
-    Pictures stay where they are and are named relative to the folder; those that are no files are written.
+    Pictures stay where they are and are named relative to the folder; those that are no files are written. lost: counts
+    the pairs whose record cannot be read any more, by reason.
     """
+    lost = Counter() if lost is None else lost
     by_record: dict[str, list[tuple[Pair, Candidate]]] = {}
     for pair, candidate in pairs:
         by_record.setdefault(pair.record, []).append((pair, candidate))
     layout = Records(split, picture=lambda record: _place(record, folder))
-    return files.write([layout], _records(by_record, reader, positions, folder), folder, pictures=False)
+    return files.write([layout], _records(by_record, reader, positions, folder, lost), folder, pictures=False)
 
 
-def _records(by_record: Mapping, reader: Sequence[Record], positions: Mapping[str, int], folder: Path):
+def places(reader: Sequence[Record], wanted: set[str]) -> dict[str, int]:
+    """{id of a record: its place in the reader}, of the wanted ones that can be read."""
+    out = {}
+    for place in range(len(reader)):  # iteration passes over what cannot be read, and places would shift
+        try:
+            id = reader[place].id
+        except LoupeError:
+            continue
+        if id in wanted:
+            out[id] = place
+    return out
+
+
+def _records(by_record: Mapping, reader: Sequence[Record], positions: Mapping[str, int], folder: Path,
+             lost: Counter[str]) -> Iterator[Record]:
     for id, pairs in tqdm(by_record.items(), desc="records", unit="picture", delay=2, disable=None, leave=False):
         try:
-            record = reader[positions[id]]
-        except ImageError:  # gone since it was asked about
+            record = reader[positions[id]] if id in positions else None
+        except LoupeError as error:  # it could be read when it was asked about
+            lost[unreadable(error)] += len(pairs)
+            continue
+        if record is None or record.id != id:
+            lost[GONE] += len(pairs)
             continue
         if record.image.path is None:
             files.picture(record, folder / _place(record, folder))

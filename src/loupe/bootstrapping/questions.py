@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from loupe.bootstrapping.filters import Work
+from loupe.errors import LoupeError
 from loupe.image import Image
 from loupe.record import Object
 from loupe.regions import Box
 from loupe.sample import Answer, Sample, Turn
 from loupe.tasks import task
 from loupe.tasks.base import identity
+
+
+def replies(ask: Callable[[Sequence[Sample]], Iterable], samples: Sequence[Sample]) -> list:
+    """What a predictor says to each sample; another number of replies is a LoupeError."""
+    said = list(ask(samples))
+    if len(said) != len(samples):
+        raise LoupeError("the predictor gave another number of answers than it was asked for", got=len(said),
+                         expected=len(samples), do="yield one answer for each sample, in order")
+    return said
 
 
 def grounding(work: Work, phrase: str, wording: int = 0, image: Image | None = None) -> Sample:

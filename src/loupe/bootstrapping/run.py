@@ -20,16 +20,16 @@ from tqdm import tqdm
 
 from loupe import config
 from loupe.bootstrapping.asking import Outcome, ask
-from loupe.bootstrapping.filters import DAMAGED, Work, work
+from loupe.bootstrapping.filters import Work, unreadable, work
 from loupe.bootstrapping.output import finish
 from loupe.bootstrapping.pair import to_line
-from loupe.bootstrapping.settings import Rule, Settings
+from loupe.bootstrapping.settings import Rule, Settings, unmeasured
 from loupe.bootstrapping.stored import MANIFEST, SHARDS, Shard, Stored, hold, lines_of, loaded, read
 from loupe.data import scale
-from loupe.errors import ConfigError, ImageError, LoupeError
+from loupe.errors import ConfigError, LoupeError
 from loupe.evals.runner import identity
 from loupe.plain import to_plain
-from loupe.predictor import Predictor
+from loupe.predictor import Predictor, able
 from loupe.readers.base import Reader
 from loupe.writers.plan import PLAN, claim
 
@@ -49,11 +49,12 @@ class Parts:
 
 def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: Settings | None = None,
         rule: Rule | None = None, *, second: Predictor | None = None, workers: int = 1,
-        make: Callable[[], Parts] | None = None, retry: bool = False) -> Stored:
+        make: Callable[[], Parts] | None = None, gpus: float = 0.0, retry: bool = False) -> Stored:
     """Describe and find again every box of `reader` that the settings let through, or go on where a run stopped.
 
     second: another model that looks for the same descriptions. make: builds the parts anew in a worker (picklable);
-    without it there is one process. retry: ask again about pictures at which the predictor failed.
+    without it there is one process. gpus: of each process; the parts given here may then lie on the CPU. retry: ask
+    again about pictures at which the predictor failed.
     A folder of another plan is refused. Nothing a picture or an answer is ends the run, nor does a predictor that
     raises a LoupeError or an OSError: all of it is counted.
     """
@@ -62,17 +63,31 @@ def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: 
         raise ConfigError("nobody would do the work", got=f"workers={workers}", expected="1 or more")
     if workers > 1 and make is None:
         raise ConfigError("several workers each need their own parts", got=f"{workers} workers, no make=")
+    _able(predictor, settings, rule, second)
     pictures = min(len(reader), settings.limit or len(reader))
     plan = _plan(predictor, reader, settings, second)
     claim(out, plan, "another bootstrapping lies here")
     with open(out / PLAN, "r+b") as file:
         hold(file)
-        _work_through(Parts(predictor, reader, second), out, plan, settings, rule, pictures, workers, make, retry)
+        _work_through(Parts(predictor, reader, second), out, plan, settings, rule, pictures, workers, make, gpus,
+                      retry)
     return read(out)
 
 
+def _able(predictor: Predictor, settings: Settings, rule: Rule, second: Predictor | None) -> None:
+    """What would show only when everything is asked, as a ConfigError."""
+    if settings.temperature > 0 and not able(predictor, "sampled"):
+        raise ConfigError("this model draws no answers", got=f"temperature {settings.temperature:g}",
+                          where=predictor.name, do="leave --temperature out for descriptions in other wordings")
+    known = settings.scores(second is not None)
+    if not able(predictor, "weigh"):
+        known = [name for name in known if name not in ("margin", "contrast")]
+    if rule.by not in known:
+        raise unmeasured(rule.by, known)
+
+
 def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule: Rule, pictures: int, workers: int,
-                  make: Callable[[], Parts] | None, retry: bool) -> None:
+                  make: Callable[[], Parts] | None, gpus: float, retry: bool) -> None:
     """Ask about what is not there yet, and write what follows from all of it."""
     shards = range(-(-pictures // settings.shard))
     for number in shards:
@@ -83,9 +98,9 @@ def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule:
     alone = workers == 1 or len(missing) < 2 or not scale.has_ray()
     with tqdm(total=pictures, initial=pictures - sum(missing.values()), desc="bootstrapping", unit="picture",
               disable=None if missing else True) as bar:
-        job = partial(_worker, (lambda: parts) if alone else make, out, settings, pictures,
+        job = partial(_worker, (lambda: parts) if alone and not gpus else make, out, settings, pictures,
                       bar.update if alone else _silent)
-        for _, asked in scale.each(job, list(missing), workers):
+        for _, asked in scale.each(job, list(missing), workers, gpus):
             if not alone:
                 bar.update(asked)
     made = {"plan": plan, "rule": config.to_json(rule), "pictures": pictures,
@@ -174,10 +189,8 @@ def _work(reader: Reader, index: int, settings: Settings) -> Work | str:
     """What is to be asked about a record, or why it cannot be read."""
     try:
         return work(index, reader[index], settings)
-    except ImageError:
-        return DAMAGED
     except LoupeError as error:
-        return f"record cannot be read: {error.what}"
+        return unreadable(error)
 
 
 class Asker:
@@ -194,13 +207,14 @@ class Asker:
             return [Outcome(reason=UNASKED)] * len(works)
         try:
             said = ask(works, self.parts.predictor, self.settings, self.parts.second, self._picture)
+            self.failed = 0
+            return said
         except (LoupeError, OSError) as error:
-            if len(works) > 1:
-                return [outcome for each in works for outcome in self([each])]
-            self.failed += 1
-            return [Outcome(reason=f"{FAILED}: {getattr(error, 'what', None) or type(error).__name__}")]
-        self.failed = 0
-        return said
+            reason = f"{FAILED}: {getattr(error, 'what', None) or type(error).__name__}"
+        if len(works) > 1:  # the error is gone, and with it the tensors its frames held
+            return [outcome for each in works for outcome in self([each])]
+        self.failed += 1
+        return [Outcome(reason=reason)]
 
     def _picture(self, work: Work) -> dict | None:
         return to_plain(work.record.image, self.parts.reader.root) if work.record.image.path is not None else None

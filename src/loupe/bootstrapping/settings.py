@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loupe.errors import ConfigError, unknown_name
+from loupe.tasks import task
 
 SCORES = {
     "iou": "overlap of the box found again with the annotated one",
@@ -15,6 +17,11 @@ SCORES = {
     "agreement": "mean overlap over other wordings, augmentations and a second model",
     "combined": "mean of all that is known of these",
 }
+
+NEEDS = {"likelihood": "a model that gives the probability of what it says",
+         "margin": "a model that can weigh answers, without --no-margin",
+         "contrast": "a model that can weigh answers, with --contrast",
+         "agreement": "--wordings, --flip, --crops or --second"}  # iou and combined are always known
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,29 @@ class Settings:
                                   where="bootstrapping", do="write 0.005 for half a per cent")
         if self.crop_share >= 0.5:
             raise ConfigError("a crop would leave nothing", got=f"crop_share {self.crop_share}", expected="below 0.5")
+        if self.temperature > 0 and self.candidates == 1:
+            raise ConfigError("nothing is drawn of one candidate: it is the most probable description",
+                              got=f"temperature {self.temperature:g}", expected="candidates 2 or more",
+                              where="bootstrapping", do="say how many: --candidates N")
+        known = {name: len(task(name).wordings()) for name in ("description", "grounding")}
+        if self.temperature == 0 and self.candidates > known["description"]:
+            raise ConfigError("there are not so many wordings of this question", got=f"candidates {self.candidates}",
+                              expected=f"{known['description']} or fewer", where="bootstrapping",
+                              do="draw them: --temperature T")
+        if self.wordings >= known["grounding"]:
+            raise ConfigError("there are not so many other wordings", got=f"wordings {self.wordings}",
+                              expected=f"{known['grounding'] - 1} or fewer",
+                              where="bootstrapping")
 
     def least(self, width: int, height: int) -> float:
         """Square pixels of the smallest box that is described in a picture of this size."""
         return self.least_area if self.least_share is None else self.least_share * width * height
+
+    def scores(self, second: bool = False) -> tuple[str, ...]:
+        """Those of SCORES that are asked for. second: another model looks for the descriptions too."""
+        left_out = {"margin": not self.margin, "contrast": not self.contrast,
+                    "agreement": not (self.wordings or self.flip or self.crops or second)}
+        return tuple(name for name in SCORES if not left_out.get(name))
 
 
 @dataclass(frozen=True)
@@ -63,8 +89,8 @@ class Rule:
 
     iou: float = 0.5  # Pink §4.1, lambda: the least overlap that counts as found again
     by: str = "iou"  # one of SCORES: chooses among a box's descriptions, and ranks the pairs
-    least: float | None = None  # of that score
-    share: float | None = None  # keep the best so many of all described boxes, of those that pass
+    least: float | None = None  # of that score; where it is not known the pair is left out
+    share: float | None = None  # keep the best so many of all described boxes, of those that pass and know the score
 
     def __post_init__(self):
         if self.by not in SCORES:
@@ -73,3 +99,9 @@ class Rule:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ConfigError(f"{name} is out of range", got=value, expected="0 to 1", where="bootstrapping")
+
+
+def unmeasured(by: str, known: Iterable[str]) -> ConfigError:
+    """A rule's score that no pair knows; known: those that some know."""
+    return ConfigError("this score is not measured", got=f"by {by}", expected=" or ".join(known), where="bootstrapping",
+                       do=f"choose one of these; {by} needs {NEEDS.get(by, 'nothing')}")

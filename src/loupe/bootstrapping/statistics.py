@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from loupe.bootstrapping.pair import Candidate, Pair
-from loupe.bootstrapping.rule import judged
+from loupe.bootstrapping.rule import judged, known
 from loupe.bootstrapping.settings import Rule
 
 # Pink Table 5; A.2 for what was described
@@ -28,7 +28,7 @@ def table5(pairs: Sequence[tuple[Pair, Candidate]]) -> dict:
 
 
 def selection(pairs: Sequence[Pair], rule: Rule) -> dict:
-    """What a rule does to the described boxes: kept and left out by reason, and each class's share."""
+    """What a rule does to the described boxes: kept and left out by reason, each class's share, how often scores are known."""
     chosen = judged(pairs, rule)
     some = [(pair, candidate) for pair, (candidate, reason) in zip(pairs, chosen) if not reason]
     described, stayed = Counter(p.name for p in pairs), Counter(p.name for p, _ in some)
@@ -37,6 +37,7 @@ def selection(pairs: Sequence[Pair], rule: Rule) -> dict:
         "kept": len(some),
         "share": round(len(some) / len(pairs), 6) if pairs else 0.0,
         "left out": dict(sorted(Counter(reason for _, reason in chosen if reason).items())),
+        "score known of": known(pairs),
         "table 5": table5(some),
         "classes": {name: {"described": count, "kept": stayed[name]} for name, count in described.most_common()},
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", nargs="*", metavar="report OUT", help="look at a finished run instead")
     parser.add_argument("--model", metavar="MODEL", help="checkpoint or run folder, mini (which loupe carries), "
                         "a transformers folder or id, or http://host/v1#model")
-    parser.add_argument("--reader", metavar="NAME", default="objects365", help="how the folder is read (objects365)")
+    parser.add_argument("--reader", metavar="NAME", help="how the folder is read (objects365)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the annotated pictures")
     parser.add_argument("--split", metavar="NAME", help="of the data set (train); of --truth (the run's)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where everything goes")
@@ -53,16 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keep.add_argument("--least", type=float, metavar="X", help="least value of that score, 0 to 1")
     keep.add_argument("--share", type=float, metavar="X", help="at most this share of the described boxes, the best")
     how = parser.add_argument_group("how")
-    how.add_argument("--workers", type=int, default=1, metavar="N", help="processes, through Ray Data (1)")
+    how.add_argument("--workers", type=int, metavar="N", help="processes, through Ray Data (1)")
     how.add_argument("--retry", action="store_true", help="ask again about pictures at which the model failed")
     how.add_argument("--batch", type=int, metavar="N", help="questions answered side by side (64)")
     how.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
-    how.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (float32)")
+    how.add_argument("--dtype", metavar="NAME", help="float32, bfloat16 or float16 (float32)")
     look = parser.add_argument_group("report")
     look.add_argument("--truth", type=Path, metavar="DIR", help="loupe's own records of the same pictures, which know "
                       "what every object looks like (`loupe world` writes them)")
     look.add_argument("--records", type=Path, metavar="DIR", help="also write the records that this rule keeps")
-    look.add_argument("--shown", type=int, default=24, metavar="N", help="cards of kept and of rejected pairs (24)")
+    look.add_argument("--shown", type=int, metavar="N", help="cards of kept and of rejected pairs (24)")
+
+
+ASKING = ("model", "reader", "out", "limit", "most-objects", "least-area", "candidates", "temperature", "wordings",
+          "flip", "crops", "contrast", "no-margin", "second", "seed", "workers", "retry", "batch", "device", "dtype")
+REPORTING = ("truth", "records", "shown")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,18 +79,20 @@ def run(args: argparse.Namespace) -> None:
     if args.report:
         if args.report[0] != "report" or len(args.report) != 2:
             raise ConfigError("not understood", got=" ".join(args.report), expected="report OUT, or options alone")
-        _unused(args, ("model", "out", "second", "limit", "candidates", "wordings", "crops", "flip", "contrast",
-                       "retry"), "loupe bootstrap report looks at what a run has measured")
+        _unused(args, ASKING, "loupe bootstrap report looks at what a run has measured")
+        if args.truth is None:
+            _unused(args, ("split",), "it is the split of --truth")
         return _report(args, Path(args.report[1]), rule)
     for name in ("model", "root", "out"):
         if getattr(args, name) is None:
             raise ConfigError(f"--{name} is not given", expected="--model M --root DIR --out DIR")
-    _unused(args, ("truth", "records"), "give it to `loupe bootstrap report` when the run is done")
+    _unused(args, REPORTING, "give it to `loupe bootstrap report` when the run is done")
     _run(args, rule)
 
 
 def _unused(args: argparse.Namespace, names: tuple[str, ...], do: str) -> None:
-    given = [f"--{name}" for name in names if getattr(args, name)]
+    values = {name: getattr(args, name.replace("-", "_")) for name in names}
+    given = [f"--{name}" for name, value in values.items() if value is not None and value is not False]
     if given:
         raise ConfigError("an option that would do nothing", got=", ".join(given), do=do)
 
@@ -121,19 +130,26 @@ def parts(model: str, second: str | None, options: dict, reader: str, root: Path
 def _run(args: argparse.Namespace, rule) -> None:
     from loupe import bootstrapping
     from loupe.data.scale import has_ray
+    from loupe.models.device import device_of, shared
     from loupe.predictors import BASELINES
 
-    settings, workers = settings_of(args), args.workers
+    settings, workers = settings_of(args), 1 if args.workers is None else args.workers
     if args.model in BASELINES:
         raise ConfigError("a baseline describes nothing", got=args.model, expected="a checkpoint or run folder")
     if workers > 1 and not has_ray():
         print("Ray is not installed (pip install 'loupe[scale]'): one process does the work")
         workers = 1
-    options = {"device": args.device, "dtype": args.dtype, "rows": args.batch}
-    make = partial(parts, args.model, args.second, options, args.reader, args.root, args.split or "train")
-    made = make()
+    device = device_of(args.device)
+    each, gpus = shared(device, workers)
+
+    def made_on(place: str):
+        options = {"device": place, "dtype": args.dtype or "float32", "rows": args.batch}
+        return partial(parts, args.model, args.second, options, args.reader or "objects365", args.root,
+                       args.split or "train")
+
+    made = made_on("cpu" if workers > 1 else device)()  # the GPUs are the workers'
     stored = bootstrapping.run(made.predictor, made.reader, args.out, settings, rule, second=made.second,
-                               workers=workers, make=make, retry=args.retry)
+                               workers=workers, make=made_on(each), gpus=gpus, retry=args.retry)
     print("\n".join(said_of(stored.manifest, args.out)))
 
 
@@ -142,13 +158,20 @@ def said_of(manifest: dict, out: Path) -> list[str]:
     from loupe.bootstrapping.filters import SMALL
     from loupe.bootstrapping.run import FAILED, UNASKED
 
-    counts, chosen = manifest["counts"], manifest["selection"]
+    from loupe.bootstrapping import Settings
+
+    counts, chosen, plan = manifest["counts"], manifest["selection"], manifest["plan"]
     left = counts["pictures"]["left out"]
     lines = [f"{number:>10,}  {what}: {reason}" for what, reasons in (
         ("pictures", left), ("boxes", counts["boxes"]["left out"]), ("described boxes", chosen["left out"]))
         for reason, number in reasons.items()]
     if failed := sum(number for reason, number in left.items() if reason.startswith((FAILED, UNASKED))):
         lines.append(f"the model failed at {failed:,} pictures: when it answers again, the same command with --retry")
+    lines += lost_of(manifest["records"].get("pairs left out", {}))
+    known = chosen.get("score known of", {})
+    if chosen["described"] and (without := [name for name in Settings(**plan["settings"]).scores(bool(plan["second"]))
+                                            if known.get(name) == 0]):
+        lines.append(f"not measured, because the model does not tell: {', '.join(without)}")
     if not chosen["described"] and counts["boxes"]["left out"].get(SMALL):
         lines.append("no box is large enough: --least-area 0.5% is a share of the picture")
     lines.append(f"kept {chosen['kept']:,} of {chosen['described']:,} described boxes ({chosen['share']:.1%}), "
@@ -157,14 +180,20 @@ def said_of(manifest: dict, out: Path) -> list[str]:
     return lines
 
 
+def lost_of(lost: Mapping[str, int]) -> list[str]:
+    """Pairs that were kept and could not be written."""
+    return [f"{number:>10,}  kept pairs not written: {reason}" for reason, number in lost.items()]
+
+
 def _report(args: argparse.Namespace, out: Path, rule) -> None:
     from loupe import readers
     from loupe.bootstrapping import read
     from loupe.bootstrapping.page import report
     from loupe.evals.page import write_page
 
-    if args.shown < 0:
-        raise ConfigError("no number of cards", got=args.shown, expected="0 or more", where="--shown")
+    shown = 24 if args.shown is None else args.shown
+    if shown < 0:
+        raise ConfigError("no number of cards", got=shown, expected="0 or more", where="--shown")
     stored = read(out)
     truth = None
     if args.truth is not None:
@@ -172,7 +201,7 @@ def _report(args: argparse.Namespace, out: Path, rule) -> None:
         if not (args.truth / f"{split}.jsonl").is_file():
             raise FileError("no records here", where=args.truth, expected=f"{split}.jsonl", do="check --truth")
         truth = readers.reader("records")(args.truth, split)
-    content, numbers = report(stored, rule, truth, args.root, args.shown)
+    content, numbers = report(stored, rule, truth, args.root, shown)
     page = write_page(content, out / "report.html")
     (out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
     if args.records is not None:
@@ -185,13 +214,13 @@ def _report(args: argparse.Namespace, out: Path, rule) -> None:
 def _rewrite(args: argparse.Namespace, stored, rule) -> None:
     """The records this rule keeps, from the folder the run read."""
     from loupe import readers
-    from loupe.bootstrapping.output import write_kept
+    from loupe.bootstrapping.output import places, write_kept
     from loupe.bootstrapping.rule import kept
 
     source = stored.manifest["plan"]["source"]
     reader = readers.reader(source["reader"])(args.root or stored.manifest["root"], source["split"])
     pairs = kept(stored.pairs, rule)
-    wanted = {pair.record for pair, _ in pairs}
-    positions = {record.id: k for k, record in enumerate(reader) if record.id in wanted}
-    count = write_kept(args.records, source["split"] or "train", reader, pairs, positions)
-    print(f"{len(pairs):,} pairs on {count:,} pictures in {args.records}")
+    where = places(reader, {pair.record for pair, _ in pairs})
+    lost: Counter[str] = Counter()
+    count = write_kept(args.records, source["split"] or "train", reader, pairs, where, lost)
+    print(*lost_of(lost), f"{len(pairs) - lost.total():,} pairs on {count:,} pictures in {args.records}", sep="\n")

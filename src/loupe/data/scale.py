@@ -43,7 +43,7 @@ def _spread(job: Callable[[], Work], items: Sequence[int], workers: int, gpus: f
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = ray.data.from_items([{"item": int(item)} for item in items], override_num_blocks=len(items))
-        pool = ray.data.ActorPoolStrategy(size=workers)
+        pool = ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1)
         done = rows.map(Worker, fn_constructor_args=(job,), compute=pool, num_cpus=1, num_gpus=gpus or None)
         for row in done.iter_rows():
             if row["failed"]:
