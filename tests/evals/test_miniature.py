@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from loupe.evals.metrics.looks import pairs
 from loupe.evals.miniature import GOALS, MINI, OWN_ROOT, SUITES, Goal
 from loupe.evals.predictions import Prediction
 from loupe.evals.suite import goals_table, names_of, scores_of, verdicts
-from loupe.predictors import Blind, baseline
+from loupe.predictors import Blind
 from loupe.regions import Box, Colour, Mask, Point, contains, pixels
 from loupe.sample import Answer, Found, Problem, Regions
 from loupe.world.noise import clean, floor
@@ -275,21 +274,6 @@ def test_noise_is_what_a_clean_scene_lacks():
     assert floor(replace(record, extra={})) == 0.0
 
 
-def test_baselines_that_know_the_record():
-    from loupe.sample import Sample, user
-
-    where = Sample((), (user("Where?"),), extra={"scene": SCENE, "object": "a", "truth": Box(10, 10, 30, 30)})
-    found = Counter(next(baseline("random-object").answer([replace(where, id=str(k))])).regions[0] for k in range(60))
-    assert set(found) == {Box(10, 10, 30, 30), Box(60, 12, 80, 32)} and min(found.values()) > 15
-    every = replace(where, extra={"scene": SCENE, "truth": (Box(0, 0, 1, 1), Box(1, 1, 2, 2))})
-    assert len(next(baseline("random-object").answer([every])).regions) == 2
-    none = replace(where, extra={"scene": SCENE, "truth": ()})
-    assert next(baseline("random-object").answer([none])).text == "none"
-    assert next(baseline("class-name").answer([where])).text == "star"
-    lists = [replace(where, extra={"truth": t}) for t in ((), (), ("star", "moon"))]
-    assert baseline("majority", lists).text == "none"
-
-
 def test_blind_models_see_grey_of_the_same_size():
     seen = []
 
@@ -344,10 +328,10 @@ def test_suites_name_benchmarks():
 
 
 def test_a_suite_from_the_command_line(root, tmp_path, capsys):
-    assert main(["evaluate", "random-object", "mini-grounding,mini-detection", "--root", str(root), "--limit", "9",
+    assert main(["evaluate", "random-object", "mini-grounding,mini-description", "--root", str(root), "--limit", "9",
                  "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "grounding, IoU 0.5" in shown and "detection, F1" in shown
+    assert "grounding, IoU 0.5" in shown and "description singles out" in shown
     data = json.loads((tmp_path / "scores.json").read_text())
     assert {r["model"] for r in data["results"]} >= {"random-object", "whole-image"} and len(data["goals"]) == 2
     assert "Goals" in (tmp_path / "report.html").read_text()

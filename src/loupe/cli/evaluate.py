@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="only N of the questions, a random choice that is "
                         "always the same (default: all; of a suite's benchmarks 300 each)")
     parser.add_argument("--blind", action="store_true", help="also ask the model without showing it the pictures "
-                        "(mini-* always do, but for masks and pixels)")
+                        "(mini-* always do)")
     parser.add_argument("--without", metavar="MODULE[,MODULE]", help="show these modules a blank picture: tower, or "
                         "refiner, detector, segmenter of a model that has them (answers in OUT/without-MODULE)")
     parser.add_argument("--curve", action="store_true", help="measure every checkpoint of the run MODEL, and draw the "
@@ -218,7 +218,9 @@ def _measure(predictor, questions, roots, out: Path, args: argparse.Namespace, s
 
 
 def asked_blind(questions, args: argparse.Namespace) -> bool:
-    return args.blind or bool(questions.benchmark.draw and not questions.benchmark.form)
+    """Always of the world's drawn questions; of photos, whose places are hundreds of thousands, where told to."""
+    what = questions.benchmark
+    return args.blind or bool(what.draw and what.reader == "records")
 
 
 def blind_file(questions, out: Path) -> Path:

@@ -130,11 +130,12 @@ def _every(what: Benchmark, asking: Task, record: Record) -> list[Sample]:
         if what.scene:
             more["scene"] = scene_of(record)
         if what.form == "mask":
-            shape = next((o.shape for o in record.objects if o.id == s.extra.get("object")), None)
-            if not shape:
+            meant = next((o for o in record.objects if o.id == s.extra.get("object")), None)
+            if meant is None or not meant.shape:
                 continue
-            whole = isinstance(shape, Mask)
-            more["truth"] = shape if whole else Mask.from_polygons(shape, record.width, record.height)
+            whole = isinstance(meant.shape, Mask)
+            more["truth"] = meant.shape if whole else Mask.from_polygons(meant.shape, record.width, record.height)
+            more["alike"] = tuple(o.box for o in record.objects if not o.crowd and set(o.names) & set(meant.names))
         out.append(replace(s, extra={**s.extra, **more}) if more else s)
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,11 +86,17 @@ def mean_box(samples: Iterable[Sample]) -> FixedBox:
 
 @dataclass(frozen=True)
 class Knowing:
-    """Says something about an object that the record names, without looking: a random one of the right class."""
+    """Says something about objects that the record names, without looking: random ones. about: what it was fitted to.
+    """
 
     name: str
     say: Callable[[Sample, np.random.Generator], Answer]
+    about: str = ""
     whole = True  # as FixedText
+
+    @property
+    def identity(self) -> dict:
+        return {"about": self.about} if self.about else {}
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
         for sample in samples:
@@ -98,17 +104,48 @@ class Knowing:
 
 
 def random_object() -> Knowing:
-    """A random object of the class that is asked for, with its true box; of a class that is to be found everywhere as
-    many random objects of any class as there are."""
+    """A random object of the class that is asked for: its true box where a box is asked for, its looks where words are.
+    Of a caption every object's looks, each with the box of a random one."""
     def say(sample: Sample, rng: np.random.Generator) -> Answer:
-        scene, truth = sample.extra["scene"]["objects"], sample.extra.get("truth")
+        objects, truth = sample.extra["scene"]["objects"], sample.extra.get("truth")
         if isinstance(truth, tuple):
-            chosen = rng.permutation(len(scene))[:len(truth)]
-            return Answer(tuple(Found(scene[int(k)]["place"]) for k in chosen)) if truth else Answer(("none",))
-        names = next((o["names"] for o in scene if o["id"] == sample.extra.get("object")), ())
-        same = [o for o in scene if set(o["names"]) & set(names)]
-        return Answer((Found(same[int(rng.integers(len(same)))]["place"]),)) if same else Answer(())
+            places = (objects[int(k)]["place"] for k in rng.permutation(len(objects)))
+            return Answer(tuple(Found(place, phrase=looks(o)) for o, place in zip(objects, places)))
+        names = next((o["names"] for o in objects if o["id"] == sample.extra.get("object")), ())
+        same = [o for o in objects if set(o["names"]) & set(names)]
+        if not same:
+            return Answer(())
+        chosen = same[int(rng.integers(len(same)))]
+        return Answer((Found(chosen["place"]) if isinstance(truth, Region) else looks(chosen),))
     return Knowing("random-object", say)
+
+
+def looks(o: Mapping) -> str:
+    """The words of an object of a scene: its attributes and its class."""
+    return " ".join((*o["attributes"], o["names"][0]))
+
+
+def random_objects(samples: Iterable[Sample]) -> Knowing:
+    """As many random objects of any class, with their true boxes, as a random training question has; without any
+    "none"."""
+    counts = [len(truth) for sample in samples if isinstance(truth := sample.extra.get("truth"), tuple)]
+    if not counts:
+        raise ConfigError("random-objects has nothing to be fitted on", got="no true list",
+                          expected="training questions")
+
+    def say(sample: Sample, rng: np.random.Generator) -> Answer:
+        objects, count = sample.extra["scene"]["objects"], counts[int(rng.integers(len(counts)))]
+        chosen = rng.permutation(len(objects))[:count]
+        return Answer(tuple(Found(objects[int(k)]["place"]) for k in chosen) or ("none",))
+    return Knowing("random-objects", say, str(sorted(Counter(counts).items())))
+
+
+def random_object_filled() -> Filled:
+    """The box of a random object of the class that is asked for, filled."""
+    def say(sample: Sample, rng: np.random.Generator) -> Answer:
+        alike = sample.extra.get("alike", ())
+        return Answer((Found(alike[int(rng.integers(len(alike)))]),) if alike else ())
+    return Filled("random-object-filled", Knowing("random-object", say))
 
 
 def class_name() -> Knowing:
@@ -150,20 +187,23 @@ def _text(truth) -> str:
     return ", ".join(truth) or "none"
 
 
-BASELINES: dict[str, Callable] = {"whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box,
-                                  "majority": majority, "random-object": random_object, "class-name": class_name,
-                                  "centre-box-filled": centre_box_filled, "mean-box-filled": mean_box_filled,
-                                  "true-box-filled": true_box_filled, "grey": grey, "mean-colour": mean_colour,
-                                  "picture-mean": picture_mean, "patch-mean": patch_mean}
-FITTED = ("mean-box", "majority", "mean-box-filled", "mean-colour")  # need training questions
-SCENES = ("random-object", "class-name")  # need questions with their scene
-TOLD = ("true-box-filled", "picture-mean", "patch-mean")  # all of them know a part of the very answer
+BASELINES: dict[str, Callable] = {
+    "whole-image": whole_image, "centre-box": centre_box, "mean-box": mean_box, "majority": majority,
+    "random-object": random_object, "random-objects": random_objects, "class-name": class_name,
+    "centre-box-filled": centre_box_filled, "mean-box-filled": mean_box_filled,
+    "random-object-filled": random_object_filled, "true-box-filled": true_box_filled, "grey": grey,
+    "mean-colour": mean_colour, "picture-mean": picture_mean, "patch-mean": patch_mean}
+FITTED = ("mean-box", "majority", "mean-box-filled", "mean-colour", "random-objects")  # need training questions
+SCENES = ("random-object", "random-objects", "class-name")  # need questions with their scene
+# all of them know a part of the very answer
+TOLD = ("random-object-filled", "true-box-filled", "picture-mean", "patch-mean")
 FOR = {"referring": ("whole-image", "centre-box", "mean-box", "random-object"), "numbers": ("majority",),
-       "words": ("majority", "class-name"), "boxes": ("random-object",), "sets": ("majority",),
-       "descriptions": ("majority", "class-name"), "relations": ("majority",), "answers": ("majority",),
+       "words": ("majority", "class-name"), "boxes": ("random-objects",), "sets": ("majority",),
+       "descriptions": ("majority", "class-name", "random-object"), "relations": ("majority",),
+       "answers": ("majority",), "captions": ("random-object",),  # no caption is said twice: no majority
        "classes": ("majority",), "contains": ("majority",), "circular": ("majority",), "yes-no": ("majority",),
        "true-false": ("majority",), "judged": ("majority",), "anls": ("majority",), "relaxed": ("majority",),
-       "masks": ("centre-box-filled", "mean-box-filled", "true-box-filled"),
+       "masks": ("centre-box-filled", "mean-box-filled", "random-object-filled", "true-box-filled"),
        "colours": ("grey", "mean-colour", "picture-mean", "patch-mean")}
 
 
