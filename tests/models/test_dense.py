@@ -9,16 +9,17 @@ import pytest
 import torch
 from test_look import LLAMA, QWEN3, TEXTS, picture, tiny
 
-from loupe.errors import CodecError, ConfigError
+from loupe.errors import CodecError, ConfigError, RegionError
 from loupe.models import dense, viewing
-from loupe.models.decoding import generate
+from loupe.models.askable import denied
+from loupe.models.decoding import Rows, generate
 from loupe.models.look import Limits, Look
 from loupe.models.rail import STOP, Grammar, Held, Words
 from loupe.models.reading import pieces, read
 from loupe.models.viewing import Plan, ask
 from loupe.regions import Box, Colour, Point
-from loupe.sample import Answer, Found, Sample, user
-from loupe.tasks import question
+from loupe.sample import Answer, Found, Sample, Turn, user
+from loupe.tasks import question, task
 
 LISTED = ["where is the red cup?", "where is the blue box?", "where is the plate?", "how many?"] * 2
 SMALL_QWEN = {**QWEN3, "num_key_value_heads": 4}
@@ -127,6 +128,38 @@ def test_rows_are_a_bound_on_memory_and_nothing_else():
     assert max(biggest) == 7
 
 
+@pytest.mark.parametrize("view", [True, False], ids=["viewed", "copied"])
+def test_beginnings_held_are_bounded_by_rows(view):
+    """Digits one by one: many places share "[12,3". No more of these are kept than rows, and nothing else changes."""
+    model = tiny(marks="pae")
+    look = Look.at(model, [picture(1, 60, 40)])
+    many = bodies(model, places(12, look.images[0]))
+    plan = Plan.of(many)
+    assert len(plan.stems) > 20 and plan.stems[0]
+    rail = Grammar(model.encoder.codec, "colour", pieces(model))
+    whole = asked(model, look, many, 40, rail=rail, view=view)
+    kept, columns = [], []
+    stems, made = viewing._stems, viewing.Batch.__init__
+
+    def keep(*args):
+        kept.append(stems(*args))
+        return kept[-1]
+
+    def watch(self, *args):
+        made(self, *args)
+        columns.append(sum(layer.capacity * len(layer.owners) for layer in self.cache.layers))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(viewing, "_stems", keep)
+        patch.setattr(viewing.Batch, "__init__", watch)
+        few = asked(model, look, many, 40, rail=rail, rows=5, view=view)
+    assert [said.ids for said in few] == [said.ids for said in whole]
+    assert max(len(k) for front in kept for k, _ in front.layers) == 5 and len(kept) == -(-len(plan.stems) // 5)
+    longest = len(plan.stems[0]) + max(map(len, plan.tails)) + viewing.SPARE
+    longest += 0 if view else look.prefix.length + len(plan.common)
+    assert max(columns) <= 5 * len(look.prefix.layers) * longest
+
+
 def test_the_look_is_not_copied():
     """Rows hold their own keys and values only, and the front is the look's own memory where nothing joins it."""
     model = tiny()
@@ -228,7 +261,7 @@ def test_expected_colours():
 def test_masks_are_the_answers_one_by_one():
     model = tiny(marks="xy", seed=2)
     look = Look.at(model, [picture(2, 50, 30)])
-    found = look.likely("the red cup", 6)
+    found = look.likely("the red cup", 6, check=False)
     assert found.probability.shape == (6, 6) and found.asked == 36
     encoder = model.encoder
     yes, no = (encoder.tokenizer.encode(word, add_special_tokens=False)[0] for word in ("yes", "no"))
@@ -236,11 +269,12 @@ def test_masks_are_the_answers_one_by_one():
     assert watch == (yes, no)
     many = bodies(model, places(6, look.images[0], "segmentation", phrase="the red cup"))
     plain, _ = generate(model, look.prefix, [0] * 36, many, [9] * 36, [Held(rail) for _ in many])
-    for said, p in zip(plain, found.probability.reshape(-1)):
-        assert (said.ids[0] == yes) == (p > 0.5)
-        taken = math.exp(said.logs[0])
-        assert taken == pytest.approx(max(p, 1 - p) * taken / max(p, 1 - p), rel=1e-4)
-    mask = look.segment("the red cup", 6)
+    with torch.inference_mode():  # [36, V] behind each question, by plain generation
+        logits = Rows(model, look.prefix, [0] * 36, many, 1).ask()
+    expected = logits[:, [yes, no]].float().softmax(-1)[:, 0].numpy()  # p(yes) / (p(yes) + p(no))
+    assert np.abs(found.probability.reshape(-1) - expected).max() < 1e-4 and np.ptp(expected) > 0.01
+    assert [said.ids[0] == yes for said in plain] == (found.probability.reshape(-1) > 0.5).tolist()
+    mask = look.segment("the red cup", 6, check=False)
     assert (mask.width, mask.height) == (50, 30) and mask == found.mask
     assert mask.array()[2, 4] == (found.probability[0, 0] > 0.5)
 
@@ -248,12 +282,17 @@ def test_masks_are_the_answers_one_by_one():
 def test_masks_inside_a_box():
     look = Look.at(tiny(marks="xy", seed=2), [picture(2, 60, 60)])
     box = Box(10, 10, 40, 60)
-    found = look.likely("the red cup", 6, within=box)
+    found = look.likely("the red cup", 6, within=box, check=False)
     assert found.asked == 3 * 5 and found.box == box and (found.probability[:, 4:] == 0).all()
-    everywhere = look.likely("the red cup", 6)
+    everywhere = look.likely("the red cup", 6, check=False)
     assert np.abs(found.probability[1:, 1:4] - everywhere.probability[1:, 1:4]).max() < 1e-5
+    small = look.likely("the red cup", 6, within=Box(16, 26, 18, 28), check=False)  # holds no place: the nearest one
+    assert small.asked == 1 and small.probability[2, 1] == pytest.approx(everywhere.probability[2, 1], abs=1e-5)
+    for outside in (Box(5000, 5000, 6000, 6000), Box(10, 60, 40, 80)):
+        with pytest.raises(RegionError, match="outside the picture"):
+            look.likely("the red cup", 6, within=outside)
     look.locate = lambda phrase: ()
-    nothing = look.likely("the red cup", 6, within=True)
+    nothing = look.likely("the red cup", 6, within=True, check=False)
     assert nothing.asked == 0 and nothing.mask.area == 0 and nothing.box is None
 
 
@@ -285,12 +324,29 @@ def test_refinement_asks_where_nothing_is_sure():
     assert dense.refined(lambda cells: np.full(len(cells), 0.6), np.ones((16, 16), bool), 4, sure=0.5)[1] == 16
 
 
+def test_refinement_finds_a_box_between_the_coarse_places():
+    inside = np.zeros((32, 32), bool)
+    inside[13, 15] = inside[20:22, 27] = True
+    found, count = dense.refined(lambda cells: np.full(len(cells), 0.9), inside, 8)
+    assert ((found > 0.5) == inside).all() and count == 3
+
+
 def test_bad_input():
     look = Look.at(tiny(marks="xy"), [picture(1)])
-    for wrong in (lambda: look.pixels(0), lambda: look.segment("a cup", 0), lambda: look.segment(" "),
-                  lambda: look.pixels(3, size=4), lambda: look.segment("a cup", 8, coarse=3),
-                  lambda: look.pixels(2, image=1)):
-        with pytest.raises(ConfigError):
+    for where, wrong in (
+            ("n", lambda: look.pixels(0)), ("grid", lambda: look.segment("a cup", 0)),
+            ("nothing to look for", lambda: look.segment(" ")), ("nothing to look for", lambda: look.there(" ")),
+            ("fit the picture", lambda: look.pixels(3, size=4)), ("coarse", lambda: look.segment("a cup", 8, coarse=3)),
+            ("no such picture", lambda: look.pixels(2, image=1)),
+            ("rows", lambda: look.pixels(2, rows=-1)), ("rows", lambda: look.pixels(2, rows=0)),
+            ("rows", lambda: look.segment("a cup", 8, rows=0)), ("rows", lambda: look.segment("a cup", 8, rows=2.5)),
+            ("rows", lambda: list(ask(look.model, look.prefix, 0, [(5, 6)], 4, rows=-1))),
+            ("size", lambda: look.pixels(2, size=0)), ("size", lambda: look.pixels(2, size=-4)),
+            ("coarse", lambda: look.segment("a cup", 8, coarse=2.0)),
+            ("coarse", lambda: look.segment("a cup", 8, coarse=0)),
+            ("sure", lambda: look.segment("a cup", 8, sure=7.0)), ("sure", lambda: look.segment("a cup", 8, sure=-1)),
+            ("sure", lambda: look.segment("a cup", 8, sure=float("nan")))):
+        with pytest.raises(ConfigError, match=where):
             wrong()
     with pytest.raises(ConfigError, match="no such picture"):
         Look.at(tiny(marks="xy"), []).pixels(2)
@@ -315,31 +371,46 @@ def test_a_mask_of_the_thing_in_a_box():
     plain, _ = generate(model, look.prefix, [0] * 36, many, [9] * 36, [Held(rail) for _ in many])
     said = np.array([each.ids[0] == yes for each in plain]).reshape(6, 6)
     assert (said[1:, 1:4] == (found.probability[1:, 1:4] > 0.5)).all()
-    phrased = look.likely("the red cup", 6, within=box)
+    phrased = look.likely("the red cup", 6, within=box, check=False)
     assert np.abs(found.probability - phrased.probability).max() > 1e-4
     look.locate = lambda phrase: (Found(box),)
-    assert look.segment("the red cup", 6, within=True, boxed=True) == found.mask
+    assert look.segment("the red cup", 6, within=True, boxed=True, check=False) == found.mask
     with pytest.raises(ConfigError, match="within"):
         look.segment("the red cup", 6, boxed=True)
 
 
 def test_what_is_not_there_is_not_looked_for():
     look = Look.at(tiny(marks="xy", seed=2), [picture(2, 60, 60)])
-    whole, heard = look.likely("the red cup", 4), []
-
-    def said(questions):
-        heard.extend(questions)
-        return [Answer(("No, it is not.",), score=sure, raw="No, it is not.")]
-
-    look.answers, sure = said, 0.5
-    assert look.there("the red cup")  # it says no, but is not sure
-    heard.clear()
-    sure = None  # told in words alone
-    found = look.likely("the red cup", 4, check=True)
+    whole = look.likely("the red cup", 4, check=False)
+    look.denial = lambda phrase: 0.5
+    assert look.there("the red cup", sure=0.6) and not look.there("the red cup")
+    found = look.likely("the red cup", 4)
     assert found.absent and found.asked == 0 and not found.mask.area and found.mask.height == 60
-    assert heard[0].task == "presence" and "the red cup" in heard[0].turns[0].parts[0]
-    look.there = lambda phrase: True
-    again = look.likely("the red cup", 4, check=True)
+    assert not look.segment("the red cup", 4).area
+    look.denial = lambda phrase: 0.49
+    again = look.likely("the red cup", 4)
     assert (again.probability == whole.probability).all() and not again.absent
-    with pytest.raises(ConfigError, match="nothing to look for"):
-        look.likely(" ", 4, within=Box(0, 0, 9, 9), boxed=True, check=True)
+    box = Box(0, 0, 39, 39)  # where a box alone says what is meant nothing is asked first
+    look.denial = None
+    assert look.likely(" ", 4, within=box, boxed=True).asked
+
+
+def test_a_denial_is_held_to_yes_or_no():
+    """However little the model thinks of either: the mean over the wordings of p(no) / (p(yes) + p(no))."""
+    model = tiny(marks="xy", seed=2)
+    look = Look.at(model, [picture(2, 60, 60)])
+    yes, no = (model.encoder.tokenizer.encode(word, add_special_tokens=False)[0] for word in ("yes", "no"))
+    wordings = task("presence").wordings("name")
+    asked = [Sample(look.images, (Turn("user", wording.fill(thing="a cup")),), "presence") for wording in wordings]
+    assert question("presence", kind="name", thing="a cup") == asked[0].turns[0] and len(asked) > 5
+    with torch.inference_mode():
+        logits = Rows(model, look.prefix, [0] * len(asked), bodies(model, asked), 1).ask()
+    expected = logits[:, [no, yes]].float().softmax(-1)[:, 0]
+    assert look.denial("a cup") == pytest.approx(float(expected.mean()), abs=1e-5)
+    assert not all(int(row.argmax()) in (yes, no) for row in logits)
+
+
+def test_what_a_no_in_words_is():
+    for text, no in (("No, it is not.", True), ("no", True), ("None at all", True), ("Nothing of the kind", True),
+                     ("Not here", True), ("Yes", False), ("North of the box", False), ("A small ring", False)):
+        assert denied(Answer((text,), score=0.1)) is no

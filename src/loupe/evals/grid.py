@@ -7,7 +7,7 @@ with a method `dense` (for many short questions on one picture; the same answers
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, product
 
 import numpy as np
@@ -72,11 +72,7 @@ class Masks(Grid):
         box = _said(where)
         if box is None:
             return []
-        width, height = s.images[0].size
-        known = places(width, height, self.grid)
-        held = [k for k, point in enumerate(known) if contains(box, point)]
-        middle = box.centre
-        return held or [min(range(len(known)), key=lambda k: math.dist((known[k].x, known[k].y), (middle.x, middle.y)))]
+        return held(box, places(*s.images[0].size, self.grid))
 
     def _put_together(self, s: Sample, where: Answer, cells: list[int], yes: list[bool | None]) -> Answer:
         inside = np.zeros(self.grid ** 2, bool)
@@ -140,6 +136,13 @@ def asked(predictor: Predictor, what: Benchmark) -> Predictor:
 def places(width: int, height: int, grid: int) -> list[Point]:
     """Centres of grid x grid cells, row by row."""
     return [Point((i + 0.5) * width / grid, (j + 0.5) * height / grid) for j in range(grid) for i in range(grid)]
+
+
+def held(box: Box, known: Sequence[Point]) -> list[int]:
+    """Numbers of the places in a box; the one nearest its centre where it holds none."""
+    inside = [k for k, point in enumerate(known) if contains(box, point)]
+    x, y = box.centre.x, box.centre.y
+    return inside or [min(range(len(known)), key=lambda k: math.dist((known[k].x, known[k].y), (x, y)))]
 
 
 def squares(record: Record, grid: int, size: int = 64, filter: str = FILTER) -> Sample:

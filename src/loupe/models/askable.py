@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from loupe.regions import Region
 from loupe.sample import PLACED, Answer, Found, Part, Sample, Turn, turn
 from loupe.tasks import question
 
-DENIED = 0.95  # a no of this probability: `mini` denies 57 of 60 phrases of what is not there, and 6 of 60 of what is
+DENIED = 0.5  # from here a no is believed: where it is likelier than a yes
 
 
 class Askable:
@@ -44,8 +45,12 @@ class Askable:
 
     def there(self, phrase: str, sure: float = DENIED) -> bool:
         """Does the picture show it at all? Asked where a thing is, a model may point somewhere though it is nowhere.
-        Asked this it denies it; see `denied`."""
-        return not denied(self.answers([self._task("presence", thing=phrase)])[0], sure)
+        Asked this it denies it, with a probability of `sure` or more."""
+        return self.denial(phrase) < sure
+
+    def denial(self, phrase: str) -> float:
+        """How likely the model says that the picture does not show it; 1 or 0 of one that is heard in words alone."""
+        return float(denied(self.answers([self._task("presence", thing=phrase)])[0]))
 
     def describe(self, region: Region) -> Answer:
         """Words about a region."""
@@ -69,6 +74,6 @@ class Askable:
         return Sample(self.images, (asked if isinstance(asked, Turn) else turn(*asked),))
 
 
-def denied(said: Answer, sure: float = DENIED) -> bool:
-    """Is it a no? One less probable than `sure` does not count, where the model tells probabilities."""
-    return said.text.strip().lower().startswith("no") and (said.score is None or said.score >= sure)
+def denied(said: Answer) -> bool:
+    """Is it a no, in free words?"""
+    return re.match(r"(no|not|none|nothing)\b", said.text.strip(), re.IGNORECASE) is not None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from loupe.errors import ConfigError
-from loupe.evals.grid import pixels_of, places
+from loupe.errors import ConfigError, RegionError
+from loupe.evals.grid import held, pixels_of, places
 from loupe.models import viewing
 from loupe.models.decoding import Prefix
 from loupe.models.encoding import Encoded
@@ -17,7 +17,7 @@ from loupe.models.rail import Grammar, Words, whole
 from loupe.models.reading import pieces, read
 from loupe.models.viewing import ROWS, Short
 from loupe.models.vlm import VLM
-from loupe.regions import Box, Colour, Mask, Point, contains
+from loupe.regions import Box, Colour, Mask, Point
 from loupe.sample import Answer, Sample, Turn, assistant
 from loupe.tasks import task
 
@@ -61,7 +61,7 @@ def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False
     size: ask about the picture squeezed to size x size instead, for n x n of its pixels. expected: the mean over the
     colour values by their probability instead of the most probable ones (codecs with a token for each value).
     """
-    _check("n", n)
+    _check(n=n, rows=rows, **({} if size is None else {"size": size}))
     width, height = _picture(look, image).size
     if size is None:
         points = places(width, height, n)
@@ -89,34 +89,42 @@ def pixels(look, n: int = 64, *, size: int | None = None, expected: bool = False
 
 
 def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure: float = SURE,
-           within: Box | bool = False, boxed: bool = False, check: bool = False, rows: int = ROWS,
+           within: Box | bool = False, boxed: bool = False, check: bool = True, rows: int = ROWS,
            image: int = 0) -> Likely:
     """Of every place of a grid x grid: does it lie on `phrase`?
 
     coarse: ask coarse x coarse places first, then only where a neighbour differs or less than `sure` is said, on finer
-    and finer grids. within: places inside a box only, or (True) inside the one the model finds first (none: no mask).
-    boxed: the questions mean the thing by that box instead of the phrase, which is needed only to find it. check: ask
-    first whether it is there at all; if not, no place is asked about.
+    and finer grids. within: places inside a box only (the nearest one where it holds none), or (True) inside the one
+    the model finds first (none: no mask). boxed: the questions mean the thing by that box instead of the phrase, which
+    is needed only to find it. check: ask first whether it is there at all; if not, no place is asked about.
     """
-    _check("grid", grid)
+    _check(grid=grid, rows=rows, **({} if coarse is None else {"coarse": coarse}))
+    if not (isinstance(sure, (int, float)) and 0.5 <= sure <= 1):
+        raise ConfigError("no probability of a settled place", got=sure, expected="0.5 to 1", where="sure")
     if boxed and within is False:
         raise ConfigError("no box to mean the thing by", got="within=False", expected="a box, or True", where="within")
-    if not phrase.strip() and (check or not (boxed and isinstance(within, Box))):
+    named = bool(phrase.strip())
+    if not named and not (boxed and isinstance(within, Box)):
         raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
-    if coarse is not None and (coarse < 1 or grid % coarse):
+    if coarse is not None and grid % coarse:
         raise ConfigError("the coarse grid does not fit the grid", got=f"{coarse} of {grid}",
                           expected="a number that divides the grid", where="coarse")
     picture = _picture(look, image)
     width, height = picture.size
     box = within if isinstance(within, Box) else None
-    if check and not look.there(phrase):
+    if box is not None and (box.x2 <= 0 or box.y2 <= 0 or box.x1 >= width or box.y1 >= height):
+        raise RegionError("the box lies outside the picture", got=box.xyxy, expected=f"pixels of {width} x {height}",
+                          where="within")
+    if check and named and not look.there(phrase):
         return Likely(np.zeros((grid, grid), np.float32), (width, height), 0, box, image, absent=True)
     if within is True:
         box = next((f.region for f in look.locate(phrase) if isinstance(f.region, Box)), None)
         if box is None:
             return Likely(np.zeros((grid, grid), np.float32), (width, height), 0, None, image)
     points = places(width, height, grid)
-    inside = np.array([box is None or contains(box, p) for p in points]).reshape(grid, grid)
+    inside = np.full((grid, grid), box is None)
+    if box is not None:
+        inside.reshape(-1)[held(box, points)] = True
     rail, watch = _words(look, (YES, NO), "segmentation")
     thing = {"thing": Box(*box.xyxy, image)} if boxed else {"phrase": phrase}
 
@@ -125,18 +133,29 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
         some, out = [points[int(k)] for k in cells], np.zeros(len(cells), np.float32)
         for k, said in _asked(look, "segmentation", some, image, thing, rail, rows, watch, phrase or "mask",
                               "box" if boxed else ""):
-            yes, no = said.shares[0]
-            out[k] = yes / (yes + no) if yes + no else 0.5
+            out[k] = _yes(said)
         return out
 
     probability, count = refined(ask, inside, coarse or grid, sure)
     return Likely(probability, (width, height), count, box, image)
 
 
+def denial(look, phrase: str) -> float:
+    """How likely the model says that the pictures do not show `phrase`: the mean of p(no) / (p(yes) + p(no)) over the
+    task's wordings, as one question's words weigh too much."""
+    model = look.model
+    rail, watch = _words(look, (YES, NO), "presence")
+    asked = [Sample(look.images, (Turn("user", wording.fill(thing=phrase)),), "presence", extra={"thing": phrase})
+             for wording in task("presence").wordings("name")]
+    bodies = [e.ids for e in model.encoder.encode(asked)]
+    batches = viewing.ask(model, look.prefix, 0, bodies, _room(look, bodies), rail=rail, watch=watch)
+    return 1 - float(np.mean([_yes(said) for batch in batches for _, said in batch]))
+
+
 def refined(ask: Callable[[np.ndarray], np.ndarray], inside: np.ndarray, coarse: int,
             sure: float = SURE) -> tuple[np.ndarray, int]:
     """(probability [G, G], places asked) from a coarse grid on: blocks whose neighbours differ, or that are not sure,
-    are asked again in smaller blocks. Outside `inside` [G, G] it is 0."""
+    are asked again in smaller blocks, and those partly inside by their places. Outside `inside` [G, G] it is 0."""
     grid = len(inside)
     known = np.where(inside, np.nan, 0).astype(np.float32)
     stride, count = grid // coarse, 0
@@ -152,8 +171,9 @@ def refined(ask: Callable[[np.ndarray], np.ndarray], inside: np.ndarray, coarse:
         level = np.where(todo, known[at[:, None], at], level)
         if stride == 1:
             return np.where(np.isnan(known), level, known), count
+        beside = ~inside[at[:, None], at] & inside.reshape(len(at), stride, len(at), stride).any((1, 3))
         times = 2 if stride % 2 == 0 else stride
-        todo, level = (np.kron(a, np.ones((times, times), a.dtype)) for a in (_doubtful(level, sure), level))
+        todo, level = (np.kron(a, np.ones((times, times), a.dtype)) for a in (_doubtful(level, sure) | beside, level))
         stride //= times
 
 
@@ -192,15 +212,26 @@ def _asked(look, name: str, points: Sequence[Point], image: int, fields: dict, r
         return Sample(look.images, (Turn("user", wording.fill(region=region, **fields)),), name, extra=fields)
 
     bodies = [e.ids for e in model.encoder.encode_at(asked, [Point(p.x, p.y, image) for p in points])]
-    longest = max(len(body) for body in bodies)
-    room = model.encoder.max_length - look.prefix.length - longest
-    if room < 1:
-        raise ConfigError("the question does not fit", got=f"{look.prefix.length + longest} tokens",
-                          expected=f"below {model.encoder.max_length}", where="model.language.max_length")
+    room = _room(look, bodies)
     with tqdm(total=len(points), desc=what, unit="place", delay=2, disable=None, leave=False) as bar:
         for batch in viewing.ask(model, look.prefix, 0, bodies, room, rail=rail, rows=rows, watch=watch):
             yield from batch
             bar.update(len(batch))
+
+
+def _room(look, bodies: Sequence[Sequence[int]]) -> int:
+    """Tokens that the answers to these questions may have."""
+    longest, most = look.prefix.length + max(len(body) for body in bodies), look.model.encoder.max_length
+    if longest >= most:
+        raise ConfigError("the question does not fit", got=f"{longest} tokens", expected=f"below {most}",
+                          where="model.language.max_length")
+    return most - longest
+
+
+def _yes(said: Short) -> float:
+    """p(yes) / (p(yes) + p(no))"""
+    yes, no = said.shares[0]
+    return yes / (yes + no) if yes + no else 0.5
 
 
 def _words(look, words: Sequence[str], name: str = "") -> tuple[Words, tuple[int, ...]]:
@@ -248,6 +279,8 @@ def _view(look, image: int) -> tuple[int, int]:
     return look.frames[image].width, look.frames[image].height
 
 
-def _check(name: str, value: int) -> None:
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError("a picture has at least one place a side", got=value, expected="1 or more", where=name)
+def _check(**counts: int) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            what = "nothing is asked in no rows" if name == "rows" else "a picture has at least one place a side"
+            raise ConfigError(what, got=value, expected="a whole number, 1 or more", where=name)

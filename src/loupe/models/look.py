@@ -69,12 +69,19 @@ class Look(Askable):
                          answer=self.limits.answer if max_tokens is None else max_tokens)
         return answer(self.model, self.prefix, [0] * len(samples), samples, limits)
 
+    def denial(self, phrase: str) -> float:
+        """See `loupe.models.dense.denial`."""
+        if not phrase.strip():
+            raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
+        return dense.denial(self, phrase)
+
     def pixels(self, n: int = 64, **options) -> np.ndarray:
         """The picture as the model sees it, uint8 [n, n, 3]; see `loupe.models.dense.pixels`."""
         return dense.pixels(self, n, **options)
 
     def segment(self, phrase: str, grid: int = 32, **options) -> Mask:
-        """The pixels that lie on `phrase`, by a question for each of grid x grid places; see `likely`."""
+        """The pixels that lie on `phrase`, by a question for each of grid x grid places; none where the model says that
+        it is not there. See `likely`."""
         return self.likely(phrase, grid, **options).mask
 
     def likely(self, phrase: str, grid: int = 32, **options) -> dense.Likely:

@@ -4,7 +4,7 @@ Tokens that all questions begin with join what is viewed. Beginnings that many o
 computed once and copied into their rows, being short. Equal questions are answered once. Tokens that a rail forces cost
 no step, so an answer of one token comes out of the pass that reads the question. Memory is bounded by `rows`: beside
 the weights and the look a pass holds rows x heads x (width + 3) x (look + width) scores, `width` the longest tail of a
-question, and the keys and values of these tails.
+question, the keys and values of these tails, and those of `rows` beginnings at most.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
+from loupe.errors import ConfigError
 from loupe.models import stack
 from loupe.models.attention import NAME, Front, register
 from loupe.models.decoding import Generated, Prefix, Room
@@ -65,6 +66,13 @@ class Plan:
         which = tuple(stems.setdefault(row[common:common + stem], len(stems)) for row in rows)
         return cls(tuple(first[:common]), tuple(stems), tuple(row[common + stem:] for row in rows), which, asked)
 
+    def groups(self, most: int) -> Iterator[tuple[int, list[int]]]:
+        """(first stem, numbers of the tails, shortest first) of every `most` stems."""
+        groups: list[list[int]] = [[] for _ in range(0, len(self.stems), most)]
+        for i in sorted(range(len(self.tails)), key=lambda i: len(self.tails[i])):
+            groups[self.which[i] // most].append(i)
+        return zip(range(0, len(self.stems), most), groups)
+
     @property
     def tokens(self) -> int:
         """Tokens the model reads, without those of the look."""
@@ -81,6 +89,8 @@ def ask(model: VLM, prefix: Prefix, owner: int, bodies: Sequence[Sequence[int]],
     rail: what answers must be; None: whatever the model says. view: False copies keys and values into every row, as
     models need whose attention is not plain (sliding windows, capped scores).
     """
+    if rows < 1:
+        raise ConfigError("nothing is asked in no rows", got=rows, expected="1 or more", where="rows")
     if not bodies:
         return
     plan = Plan.of(bodies)
@@ -89,19 +99,19 @@ def ask(model: VLM, prefix: Prefix, owner: int, bodies: Sequence[Sequence[int]],
     with _viewing(model, view):
         front = _joined(model, front, plan.common, view)
     view = view and front.length > 0
-    with _viewing(model, view):
-        stems = _stems(model, front, plan, rows, view)
     back: dict[int, list[int]] = {}
     for question, tail in enumerate(plan.asked):
         back.setdefault(tail, []).append(question)
-    order = sorted(range(len(plan.tails)), key=lambda i: len(plan.tails[i]))
-    for start in range(0, len(order), rows):
-        chosen = order[start:start + rows]
-        room = len(plan.tails[chosen[-1]]) + min(most, SPARE)
-        batch = Batch(model, front, stems, [plan.which[i] for i in chosen], view, room)
+    for first, some in plan.groups(rows):
         with _viewing(model, view):
-            written = _write(batch, [list(plan.tails[i]) for i in chosen], most, rail, watch)
-        yield [(question, each) for i, each in zip(chosen, written) for question in back[i]]
+            stems = _stems(model, front, plan.stems[first:first + rows], view)
+        for start in range(0, len(some), rows):
+            chosen = some[start:start + rows]
+            room = len(plan.tails[chosen[-1]]) + min(most, SPARE)
+            batch = Batch(model, front, stems, [plan.which[i] - first for i in chosen], view, room)
+            with _viewing(model, view):
+                written = _write(batch, [list(plan.tails[i]) for i in chosen], most, rail, watch)
+            yield [(question, each) for i, each in zip(chosen, written) for question in back[i]]
 
 
 class Batch:
@@ -197,17 +207,13 @@ def _joined(model: VLM, front: Front, ids: Sequence[int], view: bool) -> Front:
     return Front(tuple(tuple(torch.cat(pair, -2) for pair in zip(old, new)) for old, new in zip(front.layers, grown)))
 
 
-def _stems(model: VLM, front: Front, plan: Plan, rows: int, view: bool) -> Front:
-    """Keys and values of the stems, per layer [stems, K, S, D]."""
-    if not plan.stems[0]:
+def _stems(model: VLM, front: Front, stems: Sequence[Sequence[int]], view: bool) -> Front:
+    """Keys and values of some stems, per layer [stems, K, S, D]."""
+    if not stems[0]:
         return Front(())
-    parts = []
-    for start in range(0, len(plan.stems), rows):
-        some = plan.stems[start:start + rows]
-        batch = Batch(model, front, Front(()), [0] * len(some), view)
-        batch.feed(some)
-        parts.append(batch.own(0 if batch.view else front.length))
-    return Front(tuple(tuple(torch.cat(each) for each in zip(*layer)) for layer in zip(*parts)))
+    batch = Batch(model, front, Front(()), [0] * len(stems), view)
+    batch.feed(stems)
+    return Front(batch.own(0 if batch.view else front.length))
 
 
 def _write(batch: Batch, feeds: list[list[int]], most: int, rail, watch: Sequence[int]) -> list[Short]:

@@ -102,7 +102,7 @@ async def segment(asked: SegmentRequest, request: Request):
 
     def job():
         look = host.desk.look((kept.image,), (kept.id,))
-        return look.likely(phrase, asked.grid, within=within or False, boxed=within is not None).mask
+        return look.likely(phrase, asked.grid, within=within or False, boxed=within is not None, check=False).mask
 
     mask = await host.sight(request, job)
     region = places.plain(mask) if mask.area else None
@@ -127,6 +127,9 @@ async def _picture(request: Request, url: str, capability: str) -> tuple[Host, P
 
 
 async def _absent(host: Host, request: Request, kept: Picture, phrase: str) -> bool:
+    """As `look.there` says."""
+    if host.vlm is not None:
+        return not await host.sight(request, lambda: host.desk.look((kept.image,), (kept.id,)).there(phrase))
     said, _ = await host.ask(request, wording.present(kept, phrase), (kept.id,))
     return denied(said)
 
