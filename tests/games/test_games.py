@@ -176,7 +176,7 @@ def test_captions_say_what_was_said_or_done():
     assert spoken(Move((-0.25, 0.1, 0.0)), GAMES["car-racing"]) == "steer -0.2  gas 0.1  brake 0.0"
 
 
-def test_frames_of_an_action_are_merged_and_starts_differ():
+def test_frames_of_an_action_are_merged():
     class Blinking(Lights):
         def _seen(self):
             return np.full((2, 2, 3), 200 if self.count % 2 else 10, np.uint8)
@@ -190,9 +190,20 @@ def test_frames_of_an_action_are_merged_and_starts_differ():
     sight, reward, end = made.step((0.0,))
     assert sight.pixels.max() == sight.pixels.min() == 200 and (reward, end) == (4.0, "")
     assert made.step((0.0,))[1:] == (3.0, "over")
-    starts = [GAMES["space-invaders"].start(seed) for seed in (*range(30), *range(1000, 1015))]
-    assert len(set(starts)) == 45 and 1 <= min(starts) <= max(starts) <= 120
-    assert GAMES["car-racing"].start(5) == 0
+
+
+def test_openings_are_drawn_from_the_seed():
+    """Waits before seed 2000, as they were recorded; behind it moves without a shot, no two openings alike."""
+    invaders, car = GAMES["space-invaders"], GAMES["car-racing"]
+    waits = [len(invaders.opening(seed)) for seed in (*range(120), 1000, 1080)]
+    assert sorted(waits[:120]) == list(range(1, 121)) and waits[:3] == [102, 68, 37] and waits[121] == waits[0]
+    assert {action for seed in range(9) for action in invaders.opening(seed)} == {invaders.still}
+    drawn = [tuple(invaders.opening(seed)) for seed in (*range(2000, 2030), *range(3000, 3015))]
+    assert len(set(drawn)) == 45 and drawn[3] == tuple(invaders.opening(2003))
+    assert {action for opening in drawn for action in opening} == {(0.0,), (2.0,), (3.0,)}
+    assert all(129 <= len(opening) <= 248 for opening in drawn)
+    assert len({invaders.beginning(seed) for seed in range(2000)}) == invaders.repeat
+    assert car.opening(5) == [] and len({car.beginning(seed) for seed in range(500)}) == 500
 
 
 def test_what_is_missing_or_unknown_is_said(monkeypatch):
@@ -217,4 +228,27 @@ def test_real_games_play_and_repeat(name):
     assert seen[0] == seen[1] and seen[0].steps == 20
     room = Arcade(known)
     assert room.begin(0).pixels.shape == {"car-racing": (96, 96, 3), "space-invaders": (210, 160, 3)}[name]
+    room.close()
+
+
+def test_seeds_of_space_invaders_begin_games_that_differ():
+    """To a player who acts by what it sees and no more, drawn openings are games of their own; waits are the same
+    games, a wait by one frame more or less apart."""
+    pytest.importorskip("ale_py", reason="loupe[games] is not installed")
+    invaders = GAMES["space-invaders"]
+    room = Arcade(invaders)
+
+    def memory(seed: int, steps: int) -> bytes:
+        """Of the console, after so many steps of a player whose moves hang on the picture alone."""
+        sight = room.begin(seed)
+        for _ in range(steps):
+            sight, _, end = room.step((float(sight.pixels[::7, ::5].astype(int).sum() // 37 % 6),))
+            assert not end
+        return bytes(room.environment.unwrapped.ale.getRAM())
+
+    drawn = [memory(seed, 5) for seed in (2000, 2001, 2002, 3000, 3001)]
+    assert len(set(drawn)) == len(drawn)
+    same = [seed for seed in range(1, 120) if invaders.beginning(seed) == invaders.beginning(0)][:1]
+    ends = [memory(seed, (200 - len(invaders.opening(seed))) // 4) for seed in (0, *same)]
+    assert len(set(ends)) == 1 and all(200 - len(invaders.opening(seed)) > 72 for seed in (0, *same))
     room.close()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loupe.cli import main
-from loupe.cli.play import labels
+from loupe.cli.play import different, labels, learnt
 from loupe.errors import ConfigError, FileError
 from loupe.games import GAMES
 from loupe.games.arcade import Arcade, Sight
@@ -153,13 +153,13 @@ def test_the_command_plays_records_and_goes_on(lights, tmp_path, capsys):
     out = ["space-invaders", "--episodes", "3", "--out", str(tmp_path / "out")]
     assert main(["play", "still", *out]) == 0
     said, progress = capsys.readouterr()
-    assert f"scripted, seed 1002: reward {LENGTH}.0 after {LENGTH} steps" in progress.splitlines()
+    assert f"scripted, seed 3002: reward {LENGTH}.0 after {LENGTH} steps" in progress.splitlines()
     said = " ".join(said.split())
-    assert "seeds 1000 to 1002" in said and "scripted 12.0 [12.0, 12.0]" in said and "above random" in said
+    assert "seeds 3000 to 3002" in said and "scripted 12.0 [12.0, 12.0]" in said and "above random" in said
     figures = json.loads((tmp_path / "out/space-invaders/play.json").read_text())
     assert [p["player"] for p in figures["players"]] == ["still", "scripted", "random"]
     assert figures["players"][1]["figures"]["mean reward"]["value"] == LENGTH
-    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("10*.json")}
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("30*.json")}
     assert len(kept) == 9 and main(["play", "still", *out]) == 0
     assert kept == {p: p.stat().st_mtime_ns for p in kept}
     record = ["play", "scripted", "space-invaders", "--record", str(tmp_path / "games"), "--episodes", "2"]
@@ -174,7 +174,7 @@ def test_players_are_told_apart(lights, tmp_path, capsys, monkeypatch):
     words = ["a/pae", "space-invaders", "--beside", "b/pae", "--episodes", "1", "--out", str(tmp_path)]
     assert main(["play", *words]) == 0
     assert "above b/pae" in capsys.readouterr().out
-    assert {p.parent.name for p in tmp_path.rglob("1000.json")} == {"a-pae", "b-pae"}
+    assert {p.parent.name for p in tmp_path.rglob("3000.json")} == {"a-pae", "b-pae"}
 
 
 def test_games_that_go_on_say_so_where_no_bar_is_drawn(lights, tmp_path, capsys, monkeypatch):
@@ -183,6 +183,38 @@ def test_games_that_go_on_say_so_where_no_bar_is_drawn(lights, tmp_path, capsys,
     said, progress = capsys.readouterr()
     assert progress.splitlines()[3] == "still: every game in progress is at step 4"
     assert "above" not in said and "1 game " in said
+
+
+def test_a_model_that_plays_what_it_has_learnt_from_is_told(lights, carried, tmp_path, capsys):
+    """The seeds go from the recording into the run's and the model's manifest, and on with weights=RUN."""
+    games, run, more = (str(tmp_path / name) for name in ("games", "run", "more"))
+    assert main(["play", "scripted", "space-invaders", "--record", games, "--episodes", "2"]) == 0
+    words = ["train", "space-invaders-mini", "stages.imitate.steps=1", "stages.imitate.batch=2", "--device", "cpu"]
+    assert main([*words, "--root", f"games={games}", "--out", run]) == 0
+    for place in ("manifest.json", "model/manifest.json"):
+        known = json.loads((tmp_path / "run" / place).read_text())
+        assert known.get("extra", known)["games"] == {"space-invaders": [2000, 2001]}
+    assert main(["play", "scripted", "space-invaders", "--record", more, "--episodes", "1", "--seed", "7"]) == 0
+    assert main([*words, f"weights={run}", "--root", f"games={more}", "--out", f"{more}-run"]) == 0
+    capsys.readouterr()
+    play = ["space-invaders", "--episodes", "3", "--steps", "1", "--beside", "still", "--out", str(tmp_path / "out")]
+    assert main(["play", run, *play, "--seed", "2001"]) == 0
+    assert "not unseen: run has learnt from 1 of these 3 games (seed 2001)" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "out/space-invaders/play.json").read_text())["players"]
+    assert [player["learnt from"] for player in kept] == [[2001], []]
+    assert main(["play", run, *play]) == 0 and "not unseen" not in capsys.readouterr().out
+    assert main(["play", f"{more}-run", *play, "--seed", "6"]) == 0
+    assert "1 of these 3 games (seed 7)" in capsys.readouterr().out
+    assert learnt(f"{more}-run", LIGHTS) == [7, 2000, 2001] and learnt("still", LIGHTS) == []
+
+
+def test_no_game_is_played_twice_and_thirty_are_recorded(lights, tmp_path, capsys):
+    """A wait in which nothing is heeded sets apart four games, whatever the seeds: the fifth would be one of them."""
+    with pytest.raises(ConfigError, match="15 episodes from seed 1000.*4 at most.*--seed 2000"):
+        different(range(1000, 1015), replace(LIGHTS, idle=True, repeat=4))
+    different(range(2000, 2500), replace(LIGHTS, idle=True, repeat=4))
+    assert main(["play", "scripted", "space-invaders", "--record", str(tmp_path), "--steps", "1"]) == 0
+    assert sorted(int(p.stem) for p in tmp_path.rglob("*.jsonl")) == list(range(2000, 2030))
 
 
 @pytest.mark.parametrize("words,said", [

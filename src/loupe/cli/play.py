@@ -9,9 +9,9 @@ from pathlib import Path
 HELP = """let a model play a game, or record an expert's games to train on
 
   loupe play runs/mine car-racing --episodes 15
-  loupe play mini space-invaders --episodes 5 --seed 2000 --out games/mini
-  loupe play scripted car-racing --record data/games --episodes 30 --seed 0
-  loupe play expert.zip space-invaders --record data/games --episodes 30
+  loupe play mini space-invaders --episodes 5 --seed 5000 --out games/mini
+  loupe play scripted car-racing --record data/games
+  loupe play expert.zip space-invaders --record data/games --episodes 30 --seed 4000
 
 MODEL is whatever `loupe evaluate` takes; or scripted (an expert written by hand, which sees the same pictures), random,
 still; or a checkpoint of stable-baselines3 or sb3-contrib (FILE.zip; FILE.zip#recurrent-ppo,skip=2 names what it is
@@ -19,17 +19,19 @@ and that it acts at every second frame). GAME is car-racing or space-invaders. E
 seeds. OUT holds each episode, an animated picture of the first ones and play.json with every figure; episodes that are
 there are not played again.
 
-With --record the player's games are written for the reader `games`, a game at a time. Seeds should not be those the
-model is tried on: recording begins at 0 and playing at 1000 unless --seed says so. Needs pip install 'loupe[games]'."""
+With --record the player's games are written for the reader `games`, a game at a time. Recording begins at seed 2000 and
+playing at 3000 unless --seed says so; a model that plays games it has learnt from is told, and seeds whose games are
+not all different are refused. Needs pip install 'loupe[games]'."""
 BESIDE = "scripted,random"
-RECORDED, UNSEEN = 0, 1000  # first seeds
+RECORDED, UNSEEN = 2000, 3000  # first seeds
+LEARN, TRY = 30, 15  # games (PAE-LaMM §3.4, Table 4)
 PULSE = 20.0  # seconds after which a line says that games go on, where no bar is drawn
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("game", metavar="GAME", help="car-racing or space-invaders")
-    parser.add_argument("--episodes", type=int, default=15, metavar="N", help="default: 15")
+    parser.add_argument("--episodes", type=int, metavar="N", help="games (default: 15; 30 to record)")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first game; the others follow")
     parser.add_argument("--steps", type=int, metavar="N", help="end a game after so many steps")
     parser.add_argument("--beside", metavar="PLAYERS", help=f"others on the same seeds (default: {BESIDE}); none")
@@ -49,6 +51,8 @@ def run(args) -> None:
 
     played = game(args.game)
     checked(args)
+    args.episodes = args.episodes or (LEARN if args.record else TRY)
+    different(seeds(args), played)
     check(played)
     record(args, played) if args.record else compare(args, played)
 
@@ -65,6 +69,34 @@ def checked(args) -> None:
         raise unknown_name("format", args.format, FORMATS, where="--format")
     if args.record and (not args.split or Path(args.split).name != args.split):
         raise ConfigError("a split is the name of a folder", got=repr(args.split), where="--split")
+
+
+def different(chosen, game) -> None:
+    """Refuse a game that would be played twice: it would count as two and narrow the interval."""
+    from loupe.errors import ConfigError
+    from loupe.games.game import DRAWN
+
+    found = len({game.beginning(seed) for seed in chosen})
+    if found < len(chosen):
+        raise ConfigError(f"games of {game.name} with these seeds are not all different",
+                          got=f"{len(chosen)} episodes from seed {chosen[0]}", expected=f"{found} at most",
+                          where="--episodes, --seed", do=f"take --seed {DRAWN} or more: from there on every seed is "
+                          "another game")
+
+
+def learnt(name: str, game) -> list[int]:
+    """Seeds of the recorded games that a model of ours has learnt from, as its manifest says."""
+    from loupe.models.checkpoint import MANIFEST, read_manifest
+
+    places = (Path(name).expanduser() / "model", Path(name).expanduser())
+    place = next((p for p in places if (p / MANIFEST).is_file()), None)
+    return read_manifest(place)["extra"].get("games", {}).get(game.name, []) if place else []
+
+
+def seen_before(name: str, chosen, game) -> list[int]:
+    """Those of the seeds whose games the player has learnt from."""
+    known = {game.beginning(seed) for seed in learnt(name, game)}
+    return [seed for seed in chosen if game.beginning(seed) in known]
 
 
 def player(name: str, game, device: str | None = None):
@@ -99,8 +131,8 @@ def labels(names) -> list[str]:
     return [short if last.count(short) == 1 else name for name, short in zip(names, last)]
 
 
-def seeds(args, first: int) -> tuple[int, ...]:
-    first = first if args.seed is None else args.seed
+def seeds(args) -> tuple[int, ...]:
+    first = (RECORDED if args.record else UNSEEN) if args.seed is None else args.seed
     return tuple(range(first, first + args.episodes))
 
 
@@ -146,19 +178,25 @@ def compare(args, game) -> None:
     beside = [name for name in (BESIDE if args.beside is None else args.beside).split(",") if name not in ("", "none")]
     names = list(dict.fromkeys([args.model, *beside]))
     players = {name: player(name, game, args.device) for name in names}  # a wrong name is said before a long game
-    first, last = seeds(args, UNSEEN)[0], seeds(args, UNSEEN)[-1]
+    chosen = seeds(args)
+    first, last = chosen[0], chosen[-1]
     print(f"{game.name}, seeds {first} to {last}" if last > first else f"{game.name}, seed {first}", flush=True)
-    results = []
-    for label, each in zip(labels(players), players.values()):
+    known, results = {}, []
+    for label, (name, each) in zip(labels(players), players.items()):
         folder = args.out / game.name / "".join(c if c.isalnum() or c in "-_." else "-" for c in label)
-        each.name = label
-        chosen = Settings(seeds(args, UNSEEN), args.steps, together(args, each), args.animate, args.format)
+        each.name, known[label] = label, seen_before(name, chosen, game)
+        settings = Settings(chosen, args.steps, together(args, each), args.animate, args.format)
         with Progress(each.name, args.episodes) as progress:
-            results.append(played(each, game, folder, chosen, over=progress.over, tick=progress.tick))
+            results.append(played(each, game, folder, settings, over=progress.over, tick=progress.tick))
     print(aligned(rows_of(results)))
+    for label, before in known.items():
+        if before:
+            print(f"not unseen: {label} has learnt from {len(before)} of these {counted(len(chosen))} "
+                  f"(seed {', '.join(map(str, before[:5]))}{', ...' * (len(before) > 5)}); give another --seed")
     against = results[-1] if len(results) > 1 else None
-    about = {"game": game.name, "seeds": list(seeds(args, UNSEEN)),
-             "players": [r.plain(against if r is not against else None) for r in results]}
+    about = {"game": game.name, "seeds": list(chosen),
+             "players": [r.plain(against if r is not against else None) | {"learnt from": known[r.player]}
+                         for r in results]}
     write(args.out / game.name / "play.json", about)
     print(f"episodes, animated pictures and figures: {args.out / game.name}/")
 
@@ -170,7 +208,7 @@ def record(args, game) -> None:
     from loupe.writers.games import lines_of
 
     each = player(args.model, game, args.device)
-    left = [seed for seed in seeds(args, RECORDED) if not lines_of(args.record, game.name, args.split, seed).is_file()]
+    left = [seed for seed in seeds(args) if not lines_of(args.record, game.name, args.split, seed).is_file()]
     rewards, steps = [], 0
 
     def watchers(seed: int):

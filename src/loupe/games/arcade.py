@@ -40,8 +40,8 @@ class Arcade:
     def begin(self, seed: int) -> Sight:
         """A new game. The same seed gives the same game."""
         pixels, _ = self.environment.reset(seed=seed)
-        for _ in range(self.game.start(seed)):
-            pixels, _, over, late, _ = self.environment.step(self._given(self.game.still))
+        for action in self.game.opening(seed):
+            pixels, _, over, late, _ = self.environment.step(self._given(action))
             if over or late:
                 raise ConfigError("the game ended before it began", where=f"{self.game.name}, seed {seed}")
         return Sight(np.array(pixels))

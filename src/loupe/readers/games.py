@@ -118,6 +118,18 @@ class Games(Reader):
                       extra={"seed": head["seed"], "reward": step.get("reward")})
 
 
+def seeds(root: str | Path, split: str = "train", game: str = "") -> dict[str, list[int]]:
+    """Of the games recorded below root, by game; of each file its first line is read alone."""
+    found: dict[str, set[int]] = {}
+    for path in Path(root).glob(f"{game or '*'}/{split or '*'}/*.jsonl"):
+        with open(path, "rb") as file:
+            line = file.readline()
+        if line.strip():
+            head = _json(line, path, 0)
+            found.setdefault(head.get("game", path.parent.parent.name), set()).add(head.get("seed"))
+    return {name: sorted(seen - {None}) for name, seen in sorted(found.items())}
+
+
 def _name(head: dict, frame: int) -> str:
     return head["picture"].replace(NUMBER, f"{frame:05d}")
 

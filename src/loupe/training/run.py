@@ -30,7 +30,7 @@ from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials
 from loupe.training.optim import optimiser, tables
 from loupe.training.recipe import Recipe
-from loupe.training.start import first
+from loupe.training.start import first, played
 from loupe.training.state import Progress
 from loupe.world.layout import worlds
 
@@ -100,6 +100,7 @@ class Trainer:
         if self.how.shard:
             sharding.check(self.recipe.stages, self.accelerator.num_processes)
         self.model = self._built(0)
+        self.games = self._games()
         self._manifest()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "metrics.jsonl", progress.updates) if main else None
@@ -206,7 +207,13 @@ class Trainer:
                 "recipe": self.recipe.name, "codec": encoder.codec.name, "dialogue": encoder.dialogue.name,
                 **origin(), "device": str(self.accelerator.device),
                 "processes": self.accelerator.num_processes, "data": self.materials.hashes,
-                "worlds": worlds(self.materials.roots), **more})
+                "worlds": worlds(self.materials.roots), **self.games, **more})
+
+    def _games(self) -> dict:
+        """{"games": seeds of recorded games by game} where the model learns from such; decided when the run begins."""
+        path = self.folder / "manifest.json"
+        known = read(path).get("games", {}) if path.exists() else played(self.recipe, self.materials)
+        return {"games": known} if known else {}
 
     def _finish(self, progress: Progress, objective: torch.nn.Module) -> None:
         drops = {**self.materials.drops, **progress.drops}
@@ -220,7 +227,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             for name in outputs(self.recipe):
                 if name == "model":
-                    checkpoint.save(self.model, self.folder / name, {"recipe": self.recipe.name})
+                    checkpoint.save(self.model, self.folder / name, {"recipe": self.recipe.name, **self.games})
                 elif not (self.folder / name).is_dir():
                     checkpoint.write_folder(self.folder / name, partial(self._write_part, objective))
         self.accelerator.wait_for_everyone()

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from loupe import config, shipped
+from loupe.data.draw import place
 from loupe.errors import CheckpointError, ConfigError
 from loupe.importers import blip2
 from loupe.models import checkpoint
@@ -22,6 +23,7 @@ from loupe.models.spec import ModelSpec
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
+from loupe.readers.games import seeds
 from loupe.training.folder import write
 from loupe.training.materials import FORMER_TOKENIZER, Materials, tokenizer_for
 from loupe.training.recipe import Recipe, Start
@@ -79,10 +81,7 @@ def trained(recipe: Recipe) -> VLM:
     """The model recipe.weights names, its codec and dialogue changed to the recipe's where they differ; ConfigError
     where it is of another shape than recipe.model."""
     name = recipe.weights
-    folder = shipped.folder(name) if shipped.is_shipped(name) else Path(name)
-    if not (folder / checkpoint.MANIFEST).is_file() or (folder / "recipe.json").is_file():
-        folder = folder / "model"  # of a run
-    model = checkpoint.load(folder)
+    model = checkpoint.load(weights_folder(name))
     wanted = recipe.model
     if recipe.fresh_eyes:
         _give_eyes(model, recipe)
@@ -92,6 +91,29 @@ def trained(recipe: Recipe) -> VLM:
         raise ConfigError("the trained model is of another shape than the recipe's", got="; ".join(changed[:4]),
                           where=f"weights {name}", do="change the recipe's model to what was trained")
     return recoded(model, wanted.codec, wanted.dialogue)
+
+
+def weights_folder(name: str) -> Path:
+    """The checkpoint recipe.weights names: a folder, that of a run, or what the package carries."""
+    folder = shipped.folder(name) if shipped.is_shipped(name) else Path(name)
+    of_run = not (folder / checkpoint.MANIFEST).is_file() or (folder / "recipe.json").is_file()
+    return folder / "model" if of_run else folder
+
+
+def played(recipe: Recipe, materials: Materials) -> dict[str, list[int]]:
+    """Seeds of the recorded games that a model of the recipe has learnt from in the end, by game: a corpus written
+    before does not say them."""
+    found: dict[str, set[int]] = {}
+    if recipe.weights:
+        known = checkpoint.read_manifest(weights_folder(recipe.weights))["extra"].get("games", {})
+        found = {name: set(seen) for name, seen in known.items()}
+    sources = [] if materials.data is not None else [s for stage in recipe.stages for s in stage.mixture.sources]
+    for source in sources:
+        if source.reader == "games":
+            where = place(materials.roots, source.folder)
+            for name, seen in seeds(where, source.split, source.options.get("game", "")).items():
+                found.setdefault(name, set()).update(seen)
+    return {name: sorted(seen) for name, seen in sorted(found.items())}
 
 
 def _give_eyes(model: VLM, recipe: Recipe) -> None:
