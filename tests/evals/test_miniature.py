@@ -20,6 +20,7 @@ from loupe.evals.miniature import GOALS, MINI, OWN_ROOT, SUITES, Goal
 from loupe.evals.predictions import Prediction
 from loupe.evals.suite import goals_table, names_of, scores_of, verdicts
 from loupe.predictors import Blind
+from loupe.recipes.mini import MINI as MINI_RECIPE
 from loupe.regions import Box, Colour, Mask, Point, contains, pixels
 from loupe.sample import Answer, Found, Problem, Regions
 from loupe.world.noise import clean, floor
@@ -93,6 +94,17 @@ def test_true_answers_are_right_and_nothing_else_is(what, root):
     assert evaluate(Truthful(), questions, root).scores.main.value == 1.0
     for wrong in (Answer(("kumquat",)), Answer(())):
         assert evaluate(Always(wrong), questions, root).scores.main.value == 0.0
+
+
+def test_everything_the_miniature_is_taught_is_asked():
+    """Every task of its stages, and of those that are asked in two ways both; plain captions, scored against
+    references elsewhere (cider), stand in for no skill of their own."""
+    taught = {name for stage in MINI_RECIPE.stages for source in stage.mixture.sources for name, _ in source.tasks}
+    seen = {(b.task, kind) for b in MINI for kind in b.task_options.get("kinds", ("",))}
+    assert taught - {"caption", "segmentation"} == {task for task, _ in seen}, "masks are asked by expressions"
+    for task, kinds in {"counting": ("name", "region"), "detection": ("name", "region"), "reading": ("read", "find"),
+                        "coarse-position": ("names", "boxes", "steps")}.items():
+        assert {kind for name, kind in seen if name == task} == set(kinds)
 
 
 def test_expressions_are_asked_in_thirds_and_scored_apart(root):
