@@ -19,10 +19,11 @@ from loupe.evals.metrics import measure
 from loupe.evals.metrics.cider import treebank
 from loupe.evals.predictions import Prediction, prediction
 from loupe.evals.published import PUBLISHED, SUITES
+from loupe.evals.ranked import closed
 from loupe.predictors import Blind
 from loupe.predictors.beside import beside
 from loupe.regions import Box
-from loupe.sample import Answer, Found, Regions
+from loupe.sample import Answer, Found, Regions, Sample, user
 
 COUNTS = {  # as published
     "vqav2-val": 214354, "okvqa-val": 5046, "okvqa-raw-val": 5046, "vizwiz-val": 4319, "textvqa-val": 5000,
@@ -233,6 +234,15 @@ def test_options_are_weighed_of_no_picture(tmp_path):
     assert all(image.path is None for images in model.looks for image in images)
     with pytest.raises(ConfigError, match="cannot weigh"):
         evaluate(Blind(Says(truth)), "iconqa-ranked-test", tmp_path, count="any")
+
+
+def test_answers_of_each_kind_are_weighed_where_questions_bring_no_options():
+    asked = [Sample((), (user("?"),), "region", f"q{k}", f"r{k}", {"truth": truth, "kind": kind})
+             for k, (kind, truth) in enumerate((("point-name", "star"), ("point-colour", "red"), ("other", "1")))]
+    among = {"point-name": ("star", "moon"), "": ("red", "1")}
+    assert [s.extra["options"] for s in closed(asked, among)] == [("star", "moon"), ("red", "1"), ("red", "1")]
+    with pytest.raises(ConfigError, match="true answer is not among.*got 'star', expected red, 1"):
+        list(closed(asked, {"": ("red", "1")}))
 
 
 def test_a_suite_leaves_out_what_a_model_cannot_weigh_before_it_asks(tmp_path, capsys, monkeypatch):

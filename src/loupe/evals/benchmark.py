@@ -22,6 +22,7 @@ from loupe.evals.miniature import MINI
 from loupe.evals.predictions import fingerprint
 from loupe.evals.printed import PRINTED
 from loupe.evals.published import PUBLISHED
+from loupe.evals.ranked import closed
 from loupe.evals.shots import shown
 from loupe.evals.spec import Benchmark
 from loupe.plain import Roots
@@ -234,6 +235,8 @@ def open_questions(named: str | Benchmark, roots: Roots, count: int | str | None
     else:
         asked_of = records
     samples = tuple(ask(what, asked_of, found))
+    if what.among:
+        samples = tuple(closed(samples, what.among))
     _unique(samples, folder)
     if what.shots:
         samples = shown(what, samples, reader(what.reader)(folder, what.fit or what.split, **what.options))

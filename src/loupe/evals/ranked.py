@@ -1,8 +1,11 @@
-"""Options that are never shown: the model weighs each as its answer, and the most probable one is taken."""
+"""Options that are never shown: the model weighs each as its answer, and the most probable one is taken.
+
+So a model that was never taught the form of an answer is asked for what it sees, not for the form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -50,6 +53,17 @@ def weighing(predictor: Predictor, looks: Sequence[tuple[Image, ...]] = ()):
         raise ConfigError("this model cannot weigh answers", got=predictor.name, expected="a checkpoint of loupe or of "
                           "transformers", do="ask for letters instead: iconqa-test, iconqa-val")
     return view
+
+
+def closed(samples: Iterable[Sample], among: Mapping[str, Sequence[str]]) -> Iterator[Sample]:
+    """The questions with the answers of their kind as extra["options"]; a ConfigError where the true one is none of
+    them."""
+    for s in samples:
+        options = tuple(among.get(str(s.extra.get("kind", "")), among.get("", ())))
+        if s.extra["truth"] not in options:
+            raise ConfigError("the true answer is not among those that are weighed", got=repr(s.extra["truth"]),
+                              expected=", ".join(options) or "answers of this kind of question", where=f"{s.id}: among")
+        yield replace(s, extra={**s.extra, "options": options})
 
 
 def _best(options: Iterable[str], weights: list[float | None]) -> Answer:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 
 # said only where they are set
 LATER = ("draw", "most", "balance", "expressions", "scene", "form", "grid", "inside", "boxed", "answer", "boxes",
-         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring", "shots", "shots_seed", "behind")
+         "region", "pictures", "circular", "jitter", "jitter_seed", "scoring", "shots", "shots_seed", "behind",
+         "among")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Benchmark:
     shots: solved examples before each question, from the split `fit`, drawn by shots_seed (evals/shots.py).
     behind: tasks, of one of which a question about the same picture stands before each drawn question, truly answered,
     as in a conversation that goes on to something else.
+    among: of form "ranked": {kind of question (its extra["kind"]), or "" for all: the answers that are weighed}, where
+    the questions bring no options of their own.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Benchmark:
     shots: int = 0
     shots_seed: int = 0
     behind: tuple[str, ...] = ()
+    among: dict = field(default_factory=dict)
 
     def spec(self) -> dict:
         """JSON-able; what a file of predictions says it answers (the number of questions is said beside it)."""
