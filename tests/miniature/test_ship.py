@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 import loupe
 from loupe import cli, shipped, world
 from loupe.errors import CheckpointError, ConfigError, FileError
-from loupe.miniature.card import SECTIONS, world_command
+from loupe.miniature.card import SECTIONS, Facts, card, world_command
 from loupe.miniature.ship import half, read_scores, ship
 from loupe.models import checkpoint
 from loupe.models.assembly import build
@@ -24,6 +24,7 @@ from loupe.recipes import recipe
 from loupe.recipes.mini import MINI_TOWER
 from loupe.training.recipe import Optim
 from loupe.training.run import train
+from loupe.world import JUDGING
 
 NARROW = ["model.vision.config.hidden_size=32", "model.vision.config.intermediate_size=32",
           "model.vision.config.num_hidden_layers=1", "model.vision.config.patch_size=24",
@@ -72,9 +73,9 @@ def test_a_tower_is_shipped(place, home, capsys):
     mine = made.vision.model.state_dict()
     assert all(torch.equal(theirs[k].half().float(), mine[k.removeprefix("vision_model.")]) for k in theirs)
 
-    card = (at / "README.md").read_text()
-    said = sections(card)
-    assert tuple(said) == SECTIONS and "float16" in card and str(place) not in card
+    text = (at / "README.md").read_text()
+    said = sections(text)
+    assert tuple(said) == SECTIONS and "float16" in text and str(place) not in text
     assert "6 pictures to train on and 4 held out, seed 1" in said["Data"].replace("`mini`, ", "`mini`, ")
     assert (at / "model.safetensors").stat().st_mode & 0o444 == 0o444  # whoever installs the wheel may read it
     assert "2 updates; loss" in said["Steps"] and said["Seed"].startswith("0.")
@@ -124,6 +125,64 @@ def test_a_tuned_model_is_shipped(place, home, tmp_path):
     assert "grounding: 50.0 %, goal 88 %" in said["Limits"] and "word for word" in said["Scores"]
     assert "loupe train tuned --root DATA --out RUN" in said["Command"]
     assert "loupe evaluate RUN mini-grounding --root JUDGED --out SCORES" in said["Command"]
+
+
+def judged(worlds: dict[str, dict], value: float = 0.5, said: str = "missed", limit: int | None = 300) -> dict:
+    """scores.json of one benchmark."""
+    def result(model: str, value: float) -> dict:
+        figure = {"value": value, "low": value - 0.1, "high": value + 0.1, "count": 90}
+        return {"benchmark": "mini-grounding", "model": model, "figures": {"IoU >= 0.5": figure, "mean IoU": figure},
+                "kinds": {"order": {"IoU >= 0.5": {**figure, "count": 30}, "mean IoU": figure}}}
+    return {"model": "mine", "limit": limit, "worlds": worlds,
+            "results": [result("mine", value), result("mine, blind", 0.1)],
+            "goals": [{"what": "grounding", "must": 0.88, "reached": value, "said": said}]}
+
+
+def facts(*scores: dict, commit: str | None = None) -> Facts:
+    recipe = {"name": "mini", "seed": 0, "stages": []}
+    return Facts("mini", 1, 2, recipe, (), {"commit": commit}, {}, {"": asdict(JUDGING[0])}, scores, {}, (), "fine")
+
+
+def test_a_card_names_what_it_was_judged_on():
+    """Every world once, by its seed; roots that lie inside one; each file of scores under its heading, with kinds."""
+    mini, larger, _, unread = map(asdict, JUDGING)
+    first = judged({"": mini, "unread": {**unread, "inside": "records"}})
+    said = sections(card(facts(first, judged({"": larger}, 0.4, limit=50))))
+    lines = said["Command"].strip("`\n").splitlines()[1:]
+    assert lines[1:] == [
+        "loupe train mini --root DATA --out RUN",
+        "loupe world JUDGED-mini --world mini --images 400 --val 2000 --seed 777 --size 96",
+        "loupe world JUDGED-unread --world unread --images 400 --val 1200 --seed 777 --size 96",
+        "loupe evaluate RUN mini-grounding --root JUDGED-mini --root unread=JUDGED-unread/records "
+        "--limit 300 --out SCORES",
+        "loupe world JUDGED-mini-128 --world mini-128 --images 400 --val 2000 --seed 777 --size 128",
+        "loupe evaluate RUN mini-grounding --root JUDGED-mini-128 --limit 50 --out SCORES-2",
+        "loupe ship RUN mini --root DATA --scores SCORES/scores.json SCORES-2/scores.json"]
+    for line in lines:
+        verb, *words = shlex.split(line)[1:]
+        cli.parser(verb).parse_intermixed_args(words)
+    headings = re.findall("^### (.+)$", said["Scores"], flags=re.M)
+    assert headings == ["mini-grounding", "mini-grounding, on the world mini-128"]
+    assert "Held-out pictures of `mini`, seed 777, `unread`, seed 777." in said["Scores"]
+    assert "| mini-grounding | IoU >= 0.5, order | 50.0 % [40.0, 60.0] | 30 | blind 10.0 % |" in said["Scores"]
+    assert "mine" not in said["Scores"] and "mean IoU, order" not in said["Scores"]
+    assert said["Limits"].count("goal 88 %") == 1, "goals are those of the world mini"
+
+
+def test_a_card_says_where_the_run_came_from():
+    assert "at commit 0123456789ab," in card(facts(commit="0123456789abcdef"))
+    assert "no commit was kept" in card(facts())
+
+
+def test_scores_say_their_worlds(tmp_path):
+    """What `loupe evaluate` writes is what a card needs."""
+    world.write(tmp_path / "data", 4, seed=5, val=4, world="mini")
+    argv = ["evaluate", "random-object", "mini-grounding", "--root", str(tmp_path / "data"), "--limit", "3", "--out",
+            str(tmp_path / "out")]
+    assert cli.main(argv) == 0
+    scores = read_scores(tmp_path / "out/scores.json")
+    assert scores["limit"] == 3 and scores["results"][0]["kinds"]
+    assert scores["worlds"] == world.worlds(tmp_path / "data")
 
 
 def test_what_is_not_fit_to_ship(place, home, tmp_path):

@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{questions.benchmark.name}: {len(questions)} questions{on}, {known}")
         results += _measure(predictor, questions, roots, out, args, shelf, scoring)
     title = f"{results[0].model}: {', '.join(given)}"
-    _report(results, results[0].model, roots, out, time.monotonic() - started, title)
+    _report(results, results[0].model, roots, out, time.monotonic() - started, title, args.limit)
 
 
 def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: Path, may_lack: set[str]) -> list:
@@ -237,10 +237,11 @@ def baselines(questions, roots, shelf: Shelf | None = None, soon: bool = False) 
     return made
 
 
-def _report(results: list, model: str, roots, out: Path, seconds: float, title: str) -> None:
+def _report(results: list, model: str, roots, out: Path, seconds: float, title: str, limit: int | None) -> None:
     from loupe.evals.page import section, table, write_page
     from loupe.evals.report import evaluation_page
     from loupe.evals.suite import goals_plain, goals_table, scores_of, verdicts, write_scores
+    from loupe.world import worlds
 
     first, found = results[0], verdicts(results, model)
     before = []
@@ -249,7 +250,8 @@ def _report(results: list, model: str, roots, out: Path, seconds: float, title: 
         rows = [(v.goal.what, f"{v.figure.value:.1%}", f"{v.goal.must:.0%}",
                  "-" if v.goal.aim is None else f"{v.goal.aim:.0%}", v.said) for v in found]
         before = [section("Goals", table(rows, ("task", "reached", "must", "aim", "")))]
-    about = {"model": model, "seconds": round(seconds, 1), "goals": goals_plain(found)}
+    about = {"model": model, "seconds": round(seconds, 1), "limit": limit, "worlds": worlds(roots),
+             "goals": goals_plain(found)}
     write_scores(scores_of(results, about), out / "scores.json")
     then = ("Score the kept answers again, without the model:", f"loupe score {first.path}")
     whole = evaluation_page(results, model, roots, title=title, before=before, then=then)

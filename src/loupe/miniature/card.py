@@ -6,13 +6,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loupe.evals.suite import SUITES
+from loupe.evals.miniature import LIMIT
+from loupe.evals.suite import PAPERS, SUITES
 
 METHODS = {"adamw": "AdamW", "muon": "Muon"}
 SECTIONS = ("Data", "Steps", "Command", "Seed", "Scores", "Limits", "Licence")
 WORLD_DEFAULTS = {"oddities": 0.02}
 LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from are drawn by loupe; no data or weights "
            "of anybody else are in it.")
+JUDGED = "mini"  # the world that goals are stated for
 ONE_SEED = ("One run. Intervals are 95 % over questions; they do not say how much another seed would differ.")
 
 
@@ -109,19 +111,38 @@ def _steps(facts: Facts) -> str:
 
 def _command(facts: Facts) -> str:
     kind = KINDS[facts.name]
-    lines = [world_command(_folder(name), settings) for name, settings in facts.worlds.items()]
-    roots = " ".join(f"--root {name + '=' if name else ''}{_folder(name)}" for name in facts.worlds) or "--root DATA"
+    folders = {name: f"DATA-{name}" if name else "DATA" for name in facts.worlds}
+    lines = [world_command(folders[name], settings) for name, settings in facts.worlds.items()]
+    roots = _roots(facts.worlds, folders) or "--root DATA"
     verb = kind.verb if kind.verb != "train" else f"train {facts.recipe['name']}"
     changes = "".join(f" {shlex.quote(change)}" for change in facts.changes)
     lines.append(f"loupe {verb}{changes} {roots} --out RUN")
-    for scores in facts.scores:
-        lines.append(f"loupe evaluate RUN {benchmarks(scores)} --root JUDGED --out SCORES")
-    kept = " --scores SCORES/scores.json" if facts.scores else ""
-    return "```bash\n" + "\n".join((*lines, f"loupe ship RUN {facts.name} {roots}{kept}")) + "\n```"
+    kept, written = [], {}  # worlds that are judged on: command without its folder -> folder
+    for k, scores in enumerate(facts.scores):
+        judged, places = scores.get("worlds", {}), {}
+        for name, settings in judged.items():
+            command, usual = world_command("", settings), f"JUDGED-{settings['world']}"
+            if command not in written:
+                written[command] = usual if usual not in written.values() else f"{usual}-{settings['seed']}"
+                lines.append(world_command(written[command], settings))
+            places[name] = written[command]
+        kept.append(f"SCORES-{k + 1}" if k else "SCORES")
+        lines.append(f"loupe evaluate RUN {benchmarks(scores)} {_roots(judged, places) or '--root JUDGED'}"
+                     f"{_limit(scores)} --out {kept[-1]}")
+    files = " --scores " + " ".join(f"{folder}/scores.json" for folder in kept) if kept else ""
+    return "```bash\n" + "\n".join((*lines, f"loupe ship RUN {facts.name} {roots}{files}")) + "\n```"
 
 
-def _folder(root: str) -> str:
-    return f"DATA-{root}" if root else "DATA"
+def _roots(worlds: Mapping[str, Mapping], folders: Mapping[str, str]) -> str:
+    return " ".join(f"--root {name + '=' if name else ''}{folders[name]}"
+                    f"{'/' + settings['inside'] if 'inside' in settings else ''}" for name, settings in worlds.items())
+
+
+def _limit(scores: Mapping) -> str:
+    """Where it is not the one that the suite has by itself."""
+    named, limit = benchmarks(scores), scores.get("limit")
+    usual = LIMIT if named in SUITES and named not in PAPERS else None
+    return f" --limit {limit}" if limit not in (None, usual) else ""
 
 
 def world_command(folder: str, settings: Mapping) -> str:
@@ -152,7 +173,11 @@ def _scores(facts: Facts) -> str:
                      + nested(exam, (facts.rebuilt or {}).get("scores") or {}))
     for k, scores in enumerate(facts.scores):
         again = facts.rebuilt_scores[k] if k < len(facts.rebuilt_scores) else None
-        parts.append(f"`{benchmarks(scores)}`, beside what stands for no skill:\n\n" + _results(scores, again))
+        judged = ", ".join(f"`{settings['world']}`, seed {settings['seed']}"
+                           for settings in scores.get("worlds", {}).values())
+        parts.append(f"### {benchmarks(scores)}{_on(scores)}\n" + (f"Held-out pictures of {judged}. " if judged else "")
+                     + "Beside the model stands what is no skill; `blind`: the model itself, shown grey pictures.\n\n"
+                     + _results(scores, again))
     return "\n\n".join(parts)
 
 
@@ -176,20 +201,30 @@ def nested(exam: Mapping, again: Mapping) -> str:
 
 
 def _results(scores: Mapping, again: Mapping | None) -> str:
-    """Every figure of the model with its interval, and the same figure of what was measured beside it."""
+    """Every figure of the model with its interval, and the same figure of what was measured beside it; of each kind of
+    question the first one."""
     own = own_results(scores)
-    others = [r for r in scores["results"] if r not in own.values()]
     second = own_results(again) if again else {}
     rows = []
     for name, result in own.items():
-        beside = [r for r in others if r["benchmark"] == name]
-        for figure, value in result["figures"].items():
-            near = ", ".join(f"{r['model']} {_share(r['figures'][figure], False)}" for r in beside
-                             if r["figures"].get(figure, {}).get("count"))
-            other = second.get(name, {}).get("figures", {}).get(figure)
+        beside = {"blind" if r["model"] == f"{result['model']}, blind" else r["model"]: _figures(r)
+                  for r in scores["results"] if r["benchmark"] == name and r is not result}
+        for figure, value in _figures(result).items():
+            near = ", ".join(f"{other} {_share(figures[figure], False)}" for other, figures in beside.items()
+                             if figures.get(figure, {}).get("count"))
+            other = _figures(second.get(name, {})).get(figure)
             rows.append((name, figure, _share(value), f"{value['count']:,}", near or "-",
                          *([_share(other) if other else "-"] if again else [])))
     return _table(("benchmark", "figure", "reached", "N", "beside it", *(["second run"] if again else [])), rows)
+
+
+def _figures(result: Mapping) -> dict[str, Mapping]:
+    """All figures of a result by name, behind them the first of each kind."""
+    found = dict(result.get("figures", {}))
+    for kind, figures in result.get("kinds", {}).items():
+        first = next(iter(figures))
+        found[f"{first}, {kind}"] = figures[first]
+    return found
 
 
 def own_results(scores: Mapping) -> dict[str, Mapping]:
@@ -202,9 +237,16 @@ def own_results(scores: Mapping) -> dict[str, Mapping]:
 
 def _limits(facts: Facts) -> str:
     missed = [f"- {goal['what']}: {100 * goal['reached']:.1f} %, goal {100 * goal['must']:.0f} %"
-              for scores in facts.scores for goal in scores.get("goals", ()) if goal["said"] == "missed"]
+              for scores in facts.scores if not _on(scores)
+              for goal in scores.get("goals", ()) if goal["said"] == "missed"]
     text = KINDS[facts.name].limits
     return text + ("\n\nGoals it misses:\n\n" + "\n".join(missed) if missed else "")
+
+
+def _on(scores: Mapping) -> str:
+    """Words for another world than the one that goals are stated for."""
+    name = scores.get("worlds", {}).get("", {}).get("world", JUDGED)
+    return "" if name == JUDGED else f", on the world {name}"
 
 
 def _share(value: Mapping, interval: bool = True) -> str:
@@ -225,4 +267,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _at(commit: str | None) -> str:
-    return f" at commit {commit[:12]}" if commit else ""
+    return f" at commit {commit[:12]}" if commit else " (not run from a checkout: no commit was kept)"
