@@ -6,12 +6,15 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
+import transformers
 
 from loupe import cli, world
 from loupe.data.draw import open_mixture
 from loupe.models.assembly import build
 from loupe.models.checkpoint import load
 from loupe.models.tuner import apply
+from loupe.readers import READERS
 from loupe.recipes import recipe
 from loupe.recipes.pae import PICTURES
 from loupe.training.run import train
@@ -34,6 +37,15 @@ def test_numbers_of_the_paper():
     assert sum(n * s.steps for n, s in zip(pixels, (familiar, adapt, balance))) == pytest.approx(3.6e6)
     assert shares(balance)["pixels"] < shares(familiar)["pixels"]  # "reduce the sampling ratio"
     assert shares(familiar)["refcoco"] == pytest.approx(shares(familiar)["refcocog"])
+    questions = {"vqav2": 90, "okvqa": 48, "gqa": 300, "ocr-vqa": 180}  # MiniGPT-v2's batch sizes x sampling ratios
+    for stage in (familiar, adapt, balance):
+        sources = {s.name: s for s in stage.mixture.sources}
+        assert {task for s in sources.values() for task, _ in s.tasks} == {
+            "reconstruction", "grounding", "description", "caption", "dialogue", "question"}
+        for name, share in questions.items():
+            assert sources[name].tasks == (("question", 1.0),) and sources[name].reader in READERS
+            assert shares(stage)[name] / shares(stage)["coco-captions"] == pytest.approx(share / 60)
+    assert sum(shares(familiar)[name] for name in questions) == pytest.approx(618 / 2 / (630 + 240 + 60 + 460 + 618))
     assert [type(s.tune.vision).__name__ for s in recipe("pae").stages] == ["Frozen", "Full", "Frozen"]
     assert all(s.tune.language.rank == 64 for s in recipe("pae").stages)
     segment, = recipe("pae-segment").stages
@@ -48,6 +60,9 @@ def test_parameters():
     around = (WIDTH * 3 * 14 * 14 + WIDTH) + WIDTH + 257 * WIDTH + 2 * WIDTH
     tower, bridge, lora = DEPTH * layer + around, 5632 * HEAD + HEAD, 32 * 2 * 64 * (HEAD + HEAD)
     assert (tower, bridge, lora) == (985_952_256, 23_072_768, 33_554_432)
+    with torch.device("meta"):  # as imported: positions of 32 x 32 patches and the class
+        imported = transformers.Blip2VisionModel(transformers.Blip2VisionConfig(image_size=448))
+    assert sum(p.numel() for p in imported.parameters()) == tower + (32 * 32 - 16 * 16) * WIDTH == 987_033_600
     model = build(made.model, device="meta")
     assert (model.vision.tokens, model.bridge.tokens) == (1024, 256)
     assert tuple(model.bridge.project.weight.shape) == (HEAD, 5632)
@@ -71,16 +86,21 @@ def test_show(capsys):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     out = tmp_path_factory.mktemp("world") / "data"
-    world.write(out, 8, seed=1, val=2, world="mini")
+    world.write(out, 8, seed=1, val=2, world="mini", also="lyrics")
     return out
+
+
+@pytest.fixture(scope="module")
+def roots(data, tmp_path_factory):
+    """Every source of the full recipe; OK-VQA's layout is VQAv2's."""
+    printed = tmp_path_factory.mktemp("printed") / "data"
+    world.write(printed, 8, seed=2, val=2, world="mini", also="chatspot")
+    return {"": data, "okvqa": data / "vqav2", "ocr_vqa": printed / "ocr_vqa"}
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """Tiny Blip2VisionModel and Llama in transformers' layout."""
-    import torch
-    import transformers
-
     from tests.parity.test_pink_parts import llama_tokenizer
 
     folder = tmp_path_factory.mktemp("parts")
@@ -101,13 +121,16 @@ def shortened(made):
                                       for s in made.stages))
 
 
-def test_three_stages_and_masks_on_tiny_parts(data, parts, tmp_path):
+def test_three_stages_and_masks_on_tiny_parts(roots, parts, tmp_path):
     """Only names, paths and lengths change; the tower moves in the second stage alone; masks go on from the run."""
     places = (f"model.vision.checkpoint={parts / 'eva'}", f"model.language.checkpoint={parts / 'llama'}",
               "model.vision.size=56")
     made = shortened(recipe("pae").change(*places))
     made = replace(made, stages=tuple(replace(s, precision="float32") for s in made.stages))
-    run = train(made, tmp_path / "run", data, **QUIET)
+    drawn = open_mixture(made.stages[0].mixture, roots, 0, groups=400)
+    assert {drawn[k][0].task for k in range(400)} == {
+        "reconstruction", "grounding", "description", "caption", "dialogue", "question"}
+    run = train(made, tmp_path / "run", roots, **QUIET)
     assert [m["stage"] for m in run.metrics] == ["familiar"] * 2 + ["adapt"] * 2 + ["balance"] * 2
     assert all(math.isfinite(m["loss"]) for m in run.metrics)
     model = load(run.model)
@@ -115,7 +138,7 @@ def test_three_stages_and_masks_on_tiny_parts(data, parts, tmp_path):
     assert "vision" not in model.bases or model.structure["vision"]
     after = shortened(recipe("pae-segment").change("model.vision.size=56", f"weights={tmp_path / 'run'}"))  # no places
     after = replace(after, stages=tuple(replace(s, precision="float32") for s in after.stages))
-    masks = train(after, tmp_path / "masks", data, **QUIET)
+    masks = train(after, tmp_path / "masks", roots, **QUIET)
     assert set(masks.metrics[-1]["losses"]) <= {"segmentation", "grounding"}
 
 

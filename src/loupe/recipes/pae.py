@@ -1,7 +1,8 @@
 """PAE-LaMM: seeing pixels by answering what colour a place has, then masks by asking whether a place lies on a thing.
 
     loupe import minigpt-v2 checkpoint.pth --vision blip2-opt-2.7b --language Llama-2-7b-chat-hf --form pae --out START
-    loupe train pae weights=START --root DATA --out RUN     DATA holds coco, refer, visual_genome and llava
+    loupe train pae weights=START --root DATA --out RUN     DATA: coco, refer, visual_genome, llava,
+                                                                vqav2, okvqa, gqa and ocr_vqa
     loupe evaluate RUN coco-pixels-val2017 --root DATA            the paper: 6.59 (Table 8), L2 or sum of the channels
     loupe train pae-segment weights=RUN --root DATA --out MASKS
     loupe evaluate MASKS refcoco-masks-val --root DATA --limit 100   the paper: cIoU 83.93 (Table 3)
@@ -19,9 +20,11 @@ from loupe.training.recipe import Optim, Recipe, Stage
 
 PICTURES = {  # in the training splits; a source's weight turns its share of the questions into passes over them
     "coco": 118_287, "refcoco": 16_994, "refcoco+": 16_992, "refcocog": 21_899, "visual-genome": 108_077,
-    "llava": 81_479,
+    "llava": 81_479, "vqav2": 82_783, "okvqa": 8_998, "gqa": 72_140,
+    "ocr-vqa": 166_058,  # four fifths of 207,572 covers
 }
 REFER = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
+ASK = (("question", 1.0),)
 PIXELS = {"reconstruction": {"size": 64, "filter": "bicubic"}}  # §4: 64 x 64; the paper names no filter
 
 
@@ -43,8 +46,12 @@ INSTRUCTIONS = (
     _source("visual-genome", 240, (("grounding", 1.0),), "visual-genome", "visual_genome"),
     _source("coco-captions", 60, (("caption", 1.0),), "coco-captions", "coco", "coco", split="train2017"),
     _source("llava", 60 + 80 + 320, (("dialogue", 1.0),), "llava", "llava"),
+    _source("vqav2", 90, ASK, "vqa", "vqav2", split="train2014"),
+    _source("okvqa", 48, ASK, "vqa", "okvqa", split="train2014"),
+    _source("gqa", 300, ASK, "gqa", "gqa", split="train_balanced"),
+    _source("ocr-vqa", 180, ASK, "ocr-vqa", "ocr_vqa", split="train"),
 )
-ASKED = 150 * 3 + 60 * 3 + 240 + 60 + 460
+ASKED = sum(s.weight * PICTURES["coco" if s.name == "coco-captions" else s.name] / 1000 for s in INSTRUCTIONS)
 
 
 def _with_pixels(share: float) -> Mixture:
@@ -79,7 +86,7 @@ PAE = Recipe(
         codec="pae",  # §3.1
         dialogue="pae",  # §3.1, §3.3
     ),
-    stages=(  # §4: pixel questions 64, 16 and 64 an update, 3.6 million in all
+    stages=(  # §4: on average 64, 16 and 64 pixel questions an update, 3.6 million in all
         _stage("familiar", BLIND_TUNE, 1 / 2, batch=128, steps=20_000),  # 1.28 million
         _stage("adapt", SEEING_TUNE, 1 / 2, batch=32, steps=105_000),  # 1.68 million
         _stage("balance", BLIND_TUNE, 1 / 4, batch=256, steps=10_000),  # 0.64 million, a smaller share (§3.2)
@@ -88,8 +95,9 @@ PAE = Recipe(
         "the paper starts from MiniGPT-v2's weights: weights=START of `loupe import minigpt-v2 ... --form pae`; "
         "without them bridge and LoRA start fresh",
         "the paper does not say how the 3.6 million divide among the stages, nor the shares of pixel questions",
-        "differs from paper: TextCaps, GQA, VQAv2, OCR-VQA, OK-VQA, A-OKVQA, Flickr30k, the multi-task conversations "
-        "and Unnatural Instructions (Table 1) are left out, because as records they join as one more source each",
+        "differs from paper: TextCaps, A-OKVQA, Flickr30k's phrases, the multi-task conversations and Unnatural "
+        "Instructions (Table 1) are left out, because no reader knows their files; as records they join as one more "
+        "source each",
     ),
 )
 
