@@ -41,6 +41,8 @@ def test_reconstruct(carried, pictures, tmp_path, capsys, looks):
     (tmp_path / "seen" / f"{names[0]}.pixels.png").write_bytes(b"torn")
     assert len(looks) == 2 and cli.main(argv) == 0 and len(looks) == 3  # the torn one is asked again
     assert capsys.readouterr().out == said
+    assert cli.main([*argv, "--filter", "nearest"]) == 0 and len(looks) == 3  # held against another small picture
+    assert (other := capsys.readouterr().out) != said and "nearest" not in other
     assert cli.main([*argv, "--expected"]) == 0 and len(looks) == 5
 
 

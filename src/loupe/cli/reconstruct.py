@@ -19,10 +19,13 @@ and less in them. Pictures that are done are not asked again."""
 
 def add_arguments(parser) -> None:
     from loupe.cli.kept import add_model
+    from loupe.image import FILTERS
 
     add_model(parser)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE")
     parser.add_argument("--size", type=int, default=64, metavar="N", help="pixels a side (default: 64)")
+    parser.add_argument("--filter", default="bicubic", choices=FILTERS, help="how the picture is squeezed to what "
+                        "answers are held against (default: bicubic)")
     parser.add_argument("--expected", action="store_true", help="the mean over colour values by their probability "
                         "instead of the most probable ones")
     parser.add_argument("--out", type=Path, default=Path("reconstructed"), metavar="DIR",
@@ -46,17 +49,17 @@ def run(args) -> None:
     model = seeing(args.model, device=args.device, dtype=args.dtype)
     found: dict[str, list] = {model.name: []}
     for picture, name in zip(tqdm(pictures, desc="reconstruct", unit="picture", disable=None), names(pictures)):
-        said = reconstructed(model, picture, args.out / name, args.size, args.expected, rows)
-        truth = downsampled(picture, args.size)
+        said = reconstructed(model, picture, args.out / name, args.size, args.filter, args.expected, rows)
+        truth = downsampled(picture, args.size, args.filter)
         found[model.name].append(errors(said, truth))
-        for rung, other in ladder(picture, args.size).items():
+        for rung, other in ladder(picture, args.size, args.filter).items():
             found.setdefault(rung, []).append(errors(other, truth))
     print(error_table(found, len(pictures), args.size))
     print(f"drawn: {args.out}/ ({', '.join(f'{name}.png' for name in names(pictures)[:3])}"
           f"{', ...' if len(pictures) > 3 else ''})")
 
 
-def reconstructed(model, picture, place: Path, size: int, expected: bool, rows: dict) -> np.ndarray:
+def reconstructed(model, picture, place: Path, size: int, filter: str, expected: bool, rows: dict) -> np.ndarray:
     """uint8 [size, size, 3], from the file of an earlier run where there is one; both PNGs are written."""
     from loupe.cli.kept import keep, kept
     from loupe.drawing import beside
@@ -68,7 +71,7 @@ def reconstructed(model, picture, place: Path, size: int, expected: bool, rows: 
     said = known[0] if known else model.look(picture).pixels(size, expected=expected, **rows)
     if known is None:
         keep(path, said, about)
-    beside({"picture": picture, f"{size} x {size}": downsampled(picture, size), model.name: said},
+    beside({"picture": picture, f"{size} x {size}": downsampled(picture, size, filter), model.name: said},
            place.with_name(f"{place.name}.png"))
     return said
 

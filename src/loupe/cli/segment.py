@@ -60,7 +60,7 @@ def run(args) -> None:
         place = args.out / f"{picture.path.stem}-{_name(phrase, taken)}"
         about = {"model": model.identity, "picture": picture.content_hash, "phrase": phrase, "grid": args.grid,
                  "coarse": args.coarse, "sure": args.sure, "inside": args.inside or args.boxed,
-                 **({"boxed": True} if args.boxed else {}), **({} if args.anyway else {"check": True})}
+                 **({"boxed": True} if args.boxed else {}), **({} if args.anyway else {"check": "wordings"})}
         look, line = segmented(model, look, picture, phrase, place, about, options)
         lines.append(line)
     print("\n".join(lines))
@@ -77,7 +77,7 @@ def segmented(model, look, picture, phrase: str, place: Path, about: dict, optio
     if known is None:
         look = look or model.look(picture)
         found = look.likely(phrase, about["grid"], coarse=about["coarse"], within=about["inside"],
-                            boxed=about.get("boxed", False), check=about.get("check", False), **options)
+                            boxed=about.get("boxed", False), check="check" in about, **options)
         more = {"probability": np.round(found.probability, 4).tolist(), "asked": found.asked, "absent": found.absent}
         keep(path, found.mask.array().astype(np.uint8) * 255, about, **more)
     else:

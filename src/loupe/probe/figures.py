@@ -67,17 +67,17 @@ def measured(name: str, said: Sequence[np.ndarray], truth: Sequence[np.ndarray],
         unread)
 
 
-def rungs(images: Sequence[Image], n: int) -> dict[str, list[np.ndarray]]:
+def rungs(images: Sequence[Image], n: int, filter: str = "bicubic") -> dict[str, list[np.ndarray]]:
     """Name -> the pictures with less and less in them."""
     out: dict[str, list[np.ndarray]] = {}
     for image in images:
-        for name, small in ladder(image, n).items():
+        for name, small in ladder(image, n, filter).items():
             out.setdefault(name, []).append(np.asarray(small, float))
     return out
 
 
-def truths(images: Sequence[Image], n: int) -> list[np.ndarray]:
-    return [downsampled(image, n).astype(float) for image in images]
+def truths(images: Sequence[Image], n: int, filter: str = "bicubic") -> list[np.ndarray]:
+    return [downsampled(image, n, filter).astype(float) for image in images]
 
 
 def bands(n: int) -> list[tuple[float, float]]:
