@@ -27,12 +27,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from loupe import predictors, world
+from loupe.evals.grid import held
 from loupe.models import dense, viewing
 from loupe.models.decoding import Prefix, generate, see
 from loupe.models.rail import Grammar, Held
 from loupe.models.reading import pieces
 from loupe.predictors.checkpoint import Model
-from loupe.regions import Mask, Point, contains, iou
+from loupe.regions import Mask, Point, iou
 from loupe.sample import Regions, Sample
 from loupe.tasks import question
 
@@ -49,7 +50,7 @@ class Asking:
         if name == "reconstruction":
             self.rail = Grammar(model.encoder.codec, "colour", pieces(model))
         else:
-            self.rail, _ = dense._words(look, (dense.YES, dense.NO))
+            self.rail, _ = dense._words(look, (dense.YES, dense.NO), name)
         chosen = np.random.default_rng(0).choice(len(samples), min(few, len(samples)), replace=False)
         self.few = [samples[int(k)] for k in np.sort(chosen)]
 
@@ -141,8 +142,10 @@ def refinement(model, records, grid: int) -> None:
     looks = [(r, Model(model).look(r.image), [p for p in r.phrases if p.refers][:2]) for r in records]
     inside = {"within": True, "boxed": True}
     for says, how in (("everywhere", {}), ("inside the said box, the thing meant by it", inside)):
-        asked = [(truth_of(r, p), look.likely(p.text, grid, **how)) for r, look, phrases in looks for p in phrases]
-        doubt = np.concatenate([np.maximum(f.probability, 1 - f.probability)[held(f)] < dense.SURE for _, f in asked])
+        asked = [(truth_of(r, p), look.likely(p.text, grid, check=False, **how))
+                 for r, look, phrases in looks for p in phrases]
+        doubt = np.concatenate([np.maximum(f.probability, 1 - f.probability)[asked_about(f)] < dense.SURE
+                                for _, f in asked])
         right = np.mean([iou(f.mask, truth) for truth, f in asked])
         print(f"\nrefinement to {grid} x {grid}, {says}, {len(asked)} phrases; less than {dense.SURE} sure of "
               f"{doubt.mean():.0%} of the places, mean IoU with the true mask {right:.3f}")
@@ -158,7 +161,7 @@ def refinement(model, records, grid: int) -> None:
 
 def refined(full: dense.Likely, truth: Mask, coarse: int, sure: float) -> tuple[float, ...]:
     """(places asked, places of the full grid, those that differ, IoU with the full grid's mask, with the true one)."""
-    answers, inside = full.probability.reshape(-1), held(full)
+    answers, inside = full.probability.reshape(-1), asked_about(full)
     part, count = dense.refined(lambda cells: answers[cells], inside, coarse, sure)
     mask = dense.mask_of(part, full.size)
     wrong = ((part > 0.5) != (full.probability > 0.5)).sum()
@@ -166,11 +169,14 @@ def refined(full: dense.Likely, truth: Mask, coarse: int, sure: float) -> tuple[
     return count, inside.sum(), wrong, same, iou(mask, truth)
 
 
-def held(full: dense.Likely) -> np.ndarray:
+def asked_about(full: dense.Likely) -> np.ndarray:
     """[G, G] the places that were asked about."""
     n = len(full.probability)
     points = dense.places(*full.size, n)
-    return np.array([full.asked and (full.box is None or contains(full.box, p)) for p in points], bool).reshape(n, n)
+    inside = np.full(n * n, bool(full.asked and full.box is None))
+    if full.asked and full.box is not None:
+        inside[held(full.box, points)] = True
+    return inside.reshape(n, n)
 
 
 def truth_of(record, phrase) -> Mask:
