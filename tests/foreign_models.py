@@ -48,6 +48,28 @@ def write(kind: str, folder: Path) -> Path:
     return folder
 
 
+def only_says(folder: Path, text: str) -> None:
+    """Make a written LLaVA answer anything with this text: letters none of which comes twice."""
+    import torch
+    from transformers import AutoTokenizer, LlavaForConditionalGeneration
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), LlavaForConditionalGeneration.from_pretrained(folder)
+    ids = [*map(tokenizer.convert_tokens_to_ids, text), tokenizer.eos_token_id]
+    language, project = model.model.language_model, model.model.multi_modal_projector.linear_2
+    words, head = language.embed_tokens.weight, model.lm_head.weight
+    with torch.no_grad():
+        for layer in language.layers:  # no layer adds anything: a token is followed by what its own row says
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        for each in (words, head, project.weight, project.bias):
+            each.zero_()
+        words[:, 0] = project.bias[0] = 1
+        for k, token in enumerate(ids):
+            head[token, k] = 10
+            words[token] = torch.eye(words.shape[1])[k + 1]
+    model.save_pretrained(folder)
+
+
 def _tokenizer(qwen: bool):
     from loupe.models.tokenizer import train_tokenizer
 

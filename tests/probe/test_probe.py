@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_models import only_says, write
 from PIL import Image as Pillow
+from stub_endpoint import said, served
 
 from loupe import cli, world
 from loupe.errors import CodecError, ConfigError
 from loupe.image import Image, downsampled
+from loupe.models import checkpoint
 from loupe.probe import figures
 from loupe.probe.asking import colour_of, glimpse
 from loupe.probe.figures import band_names, classes, cosines, edge_distance, measured, power, rungs
@@ -212,13 +217,76 @@ def test_bad_input(carried, photos, tmp_path, capsys):
     assert "left out: not a picture" in capsys.readouterr().out
 
 
-def test_a_model_of_others(tmp_path):
-    """A LLaVA of transformers, asked through its own codec: places in its fractions, a hint how to answer."""
-    from foreign_models import write
+def alone(folder) -> tuple[Path, np.ndarray]:
+    """(a folder with one picture, the picture squeezed to 4 x 4)"""
+    folder.mkdir()
+    picture().pillow().save(folder / "noise.png")
+    return folder, downsampled(picture(), 4).astype(float)
 
-    from loupe import predictors
 
-    model = predictors.load(str(write("llava", tmp_path / "llava")), device="cpu")
-    seen = glimpse(model, picture(), 2)
-    assert seen.said.shape == (2, 2, 3) and sum(seen.unread.values()) <= 4
-    assert cli.main(["probe", str(tmp_path / "llava"), str(tmp_path / "nothing.png"), "--out", str(tmp_path)]) == 2
+def rows(folder) -> dict[str, dict]:
+    return {row["name"]: row for row in json.loads((folder / "probe.json").read_text())["rows"]}
+
+
+def test_an_endpoint(photos, tmp_path, capsys):
+    """It looks at the picture it is sent, where it is asked: all is seen but the one place it says nothing about."""
+    def seer(body, pictures):
+        across, down = (float(v) for v in re.findall(r"([\d.]+) % from", said(body)))
+        x, y = int(across / 25), int(down / 25)
+        if (x, y) == (2, 1):
+            return "That is hard to say."
+        return "It is rgb({}, {}, {}).".format(*downsampled(Image.of(pictures[0]), 4)[y, x])
+
+    folder, truth = alone(tmp_path / "pictures")
+    words = [str(folder), "--size", "4", "--place", "words", "--out", str(tmp_path / "out")]
+    with served(seer) as (url, stub):
+        assert cli.main(["probe", url, *words]) == 0
+        assert "seer" in capsys.readouterr().out and len(stub.bodies) == 16
+        assert cli.main(["probe", url, *words]) == 0 and len(stub.bodies) == 16  # nothing is asked twice
+        assert cli.main(["probe", url, str(photos), "--tune", "vision", "--out", str(tmp_path / "none")]) == 2
+    error = capsys.readouterr().err
+    assert "behind an endpoint cannot be tuned" in error and "Traceback" not in error
+    found = rows(tmp_path / "out")
+    assert found["seer"]["unread"] == 1
+    seen = Image(path=next((tmp_path / "out/seer").glob("*.png"))).array().astype(float)
+    assert np.flatnonzero(np.abs(seen - truth).max(-1) > 1).tolist() == [1 * 4 + 2]
+    assert 0 < found["seer"]["errors"]["sum"]["value"] < found["flat"]["errors"]["sum"]["value"] / 4
+
+
+def test_a_llava_of_transformers(tmp_path, capsys):
+    """Through its own codec, marks and tower; what it says is known: a colour in any spelling, or none."""
+    place, (folder, truth) = write("llava", tmp_path / "llava"), alone(tmp_path / "pictures")
+    for words, colour, unread in (("#123456", (0x12, 0x34, 0x56), 0), ("Wel", np.rint(truth.mean((0, 1))), 16)):
+        only_says(place, words)
+        out = tmp_path / f"out{unread}"
+        assert cli.main(["probe", str(place), str(folder), "--size", "4", "--device", "cpu", "--out", str(out)]) == 0
+        found = rows(out)["llava"]
+        assert found["unread"] == unread
+        assert found["errors"]["channel mean"]["value"] == pytest.approx(np.abs(truth - colour).mean() / 255, abs=1e-3)
+    capsys.readouterr()
+    assert cli.main(["probe", str(place), str(tmp_path / "nothing.png"), "--out", str(tmp_path / "none")]) == 2
+    assert "does not exist" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+def test_a_llava_after_a_little_training(photos, tmp_path, capsys):
+    """Taken apart once, then tuned part by part: what may not learn stays as it was released, number for number."""
+    place, out = write("llava", tmp_path / "llava"), tmp_path / "out"
+    argv = ["probe", str(place), str(photos), "--size", "4", "--device", "cpu", "--out", str(out), "--steps", "1",
+            "--lr", "0.01", "--limit", "1", "--tune", "connector,language,vision"]
+    assert cli.main(argv) == 0
+    said_rows = rows(out)
+    assert list(said_rows)[:4] == ["llava", "llava + connector", "llava + language", "llava + vision"]
+    assert all(said_rows[name]["unread"] == 0 for name in list(said_rows)[:4])
+    begun = {name: t for name, t in checkpoint.load(out / "imported/llava/model").named_parameters()}
+    for part, learns in (("connector", {"bridge"}), ("language", {"bridge", "language"}),
+                         ("vision", {"bridge", "language", "vision"})):
+        after = checkpoint.load(out / f"tuned-{part}/model")
+        changed = {name.split(".")[0] for name, t in after.named_parameters()
+                   if name not in begun or not t.equal(begun[name])}
+        assert changed == learns
+    before = (out / "imported/llava/model/manifest.json").stat().st_mtime_ns
+    capsys.readouterr()
+    assert cli.main(argv) == 0 and (out / "imported/llava/model/manifest.json").stat().st_mtime_ns == before
+    other = write("qwen2_vl", tmp_path / "qwen")
+    assert cli.main(["probe", str(other), str(photos), "--tune", "vision", "--out", str(tmp_path / "none")]) == 2
+    assert "only a LLaVA can be tuned: got qwen2_vl" in capsys.readouterr().err

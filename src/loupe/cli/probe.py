@@ -10,6 +10,8 @@ HELP = """ask any model for the colour of every pixel of pictures, and show what
 
   loupe probe mini photos
   loupe probe runs/mine photos --size 32 --limit 20 --out probed
+  loupe probe llava-hf/llava-1.5-7b-hf photos --limit 5
+  loupe probe http://localhost:8000/v1 photos --limit 2 --size 8
   loupe probe runs/mine photos --tune connector,language,vision --steps 300
 
 MODEL is whatever `loupe evaluate` takes: a loupe run, a vision-language model of transformers, an endpoint. PICTURES
@@ -19,13 +21,18 @@ edges and by colour, beside the same pictures blurred; OUT/probe.json holds ever
 
 With --tune a loupe model is asked, too, after a little training on pixel questions: its connector alone, then the
 language model with it, then the tower as well. A folder is needed: four fifths of its pictures are trained on, the
-others are asked about. (`loupe import llava` makes a loupe model of a LLaVA.) What is done is not done again."""
+others are asked about. A LLaVA of transformers is imported to OUT/imported first and asked as a loupe model in every
+row. What is done is not done again."""
 
 
 def add_arguments(parser) -> None:
+    from loupe.image import FILTERS
+
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("pictures", nargs="+", metavar="PICTURES", help="files, or a folder of pictures")
     parser.add_argument("--size", type=int, metavar="N", help="pixels a side (64; 16 for models that are not loupe's)")
+    parser.add_argument("--filter", default="bicubic", choices=FILTERS, help="how pictures are squeezed to what "
+                        "answers are held against (default: bicubic)")
     parser.add_argument("--limit", type=int, metavar="N", help="only so many pictures")
     parser.add_argument("--place", default="auto", metavar="HOW", help="how a place is said: region (by the model's "
                         "codec), words (per cent from left and top), or auto")
@@ -48,6 +55,10 @@ def run(args) -> None:
     images = images[:args.limit]
     if not images:
         raise _nothing(args, left)
+    if parts:
+        from loupe.probe.tuning import tunable
+
+        args.model = tunable(args.model, args.out / "imported")
     options = {} if args.device is None else {"device": args.device}
     first = load(args.model, **options)
     n = args.size or (64 if hasattr(first, "vlm") else 16)
@@ -56,9 +67,9 @@ def run(args) -> None:
         models[f"{first.name} + {part}"] = lambda part=part: load(tune(args, part, n), **options)
     for name, model in models.items():
         said[name], unread[name] = asked(model(), name, images, n, args)
-    truth = truths(images, n)
+    truth = truths(images, n, args.filter)
     rows = [measured(name, said[name], truth, unread[name]) for name in models]
-    rows += [measured(name, small, truth) for name, small in rungs(images, n).items()]
+    rows += [measured(name, small, truth) for name, small in rungs(images, n, args.filter).items()]
     print(text_table(rows, len(images), n))
     for line in left:
         print(f"left out: {line}")
@@ -102,7 +113,8 @@ def tune(args, part: str, n: int) -> str:
     from loupe.probe.tuning import tuned
 
     out = args.out / f"tuned-{part}"
-    return str(tuned(args.model, part, Path(args.pictures[0]), out, args.device, steps=args.steps, size=n, lr=args.lr))
+    return str(tuned(args.model, part, Path(args.pictures[0]), out, args.device, steps=args.steps, size=n,
+                     filter=args.filter, lr=args.lr))
 
 
 def asked(model, name: str, images, n: int, args) -> tuple[list, int]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from loupe import shipped
 from loupe.data.mixture import Mixture, Source
 from loupe.errors import ConfigError, unknown_name
-from loupe.models import checkpoint
+from loupe.importers import importer
+from loupe.models import assembly, checkpoint
 from loupe.models.spec import ModelSpec
 from loupe.models.tuner import Frozen, Full, LoRA, Tune, tuner_from
+from loupe.predictors import named
 from loupe.training.recipe import Optim, Recipe, Stage
 from loupe.training.run import train
 
@@ -18,8 +20,8 @@ PARTS = ("connector", "language", "vision")
 LARGE = 100_000_000  # parameters from which a smaller learning rate is taken
 
 
-def recipe_for(model: str, parts: str, *, steps: int = 200, size: int = 64, lr: float | None = None, batch: int = 128,
-               pairs: int = 16) -> Recipe:
+def recipe_for(model: str, parts: str, *, steps: int = 200, size: int = 64, filter: str = "bicubic",
+               lr: float | None = None, batch: int = 128, pairs: int = 16) -> Recipe:
     """Pixel questions on a folder of pictures, from a loupe checkpoint. parts: "connector"; "language": and the
     language model, by LoRA; "vision": and the tower, all of it."""
     if parts not in PARTS:
@@ -33,7 +35,7 @@ def recipe_for(model: str, parts: str, *, steps: int = 200, size: int = 64, lr: 
                 language=Frozen() if parts == "connector" else _language(manifest, large),
                 tokens="frozen" if parts == "connector" else "rows")
     questions = Source("pictures", "pictures", "pictures", "train", (("reconstruction", 1.0),),
-                       task_options={"reconstruction": {"size": size}})
+                       task_options={"reconstruction": {"size": size, "filter": filter}})
     stage = Stage("pixels", Mixture((questions,), pairs_per_image=pairs),
                   Optim(lr or (1e-4 if large else 1e-3), warmup=0.1), tune, epochs=None, steps=steps, batch=batch)
     return Recipe(f"probe-{parts}", spec, (stage,), weights=model if model == shipped.MINI else str(folder))
@@ -45,14 +47,36 @@ def tuned(model: str, parts: str, pictures: str | Path, out: str | Path, device:
     return run.model
 
 
+def tunable(model: str, out: Path) -> str:
+    """What MODEL names as a checkpoint of ours; a LLaVA in transformers' layout is imported below `out` first, once."""
+    what = named(model)
+    if what.kind == "endpoint":
+        raise ConfigError("a model behind an endpoint cannot be tuned", got=model, where="--tune",
+                          expected="a loupe run or checkpoint, or a LLaVA", do="probe it without --tune")
+    if what.kind != "foreign":
+        weights_of(model)
+        return model
+    family = assembly.load_config(what.place, None, "the model", False).model_type
+    if family != "llava":
+        raise ConfigError("of the models of transformers only a LLaVA can be tuned", got=family, where="--tune",
+                          expected="llava, or a loupe run or checkpoint", do="probe it without --tune; `loupe import` "
+                          "also reads released MiniGPT-v2 and Pink weights")
+    folder = out / what.label
+    if not (folder / "model" / checkpoint.MANIFEST).is_file():
+        kind = importer("llava")
+        kind(**{k: v for k, v in what.settings.items() if k in kind.__dataclass_fields__}).write(what.place, folder)
+    return str(folder)
+
+
 def weights_of(model: str) -> Path:
     """The folder with the checkpoint of what MODEL names."""
     folder = shipped.folder(model) if shipped.is_shipped(model) else Path(model).expanduser()
     inside = folder / "model"
     folder = inside if (inside / checkpoint.MANIFEST).is_file() else folder
     if not (folder / checkpoint.MANIFEST).is_file():
-        raise ConfigError("only loupe's own checkpoints can be tuned", got=model, expected="a checkpoint or run folder",
-                          do="`loupe import` makes one of a released LLaVA, MiniGPT-v2 or Pink")
+        raise ConfigError("only loupe's own checkpoints can be tuned", got=model, expected="a loupe run or checkpoint",
+                          do="a LLaVA is imported on its own where its folder is named; `loupe import` makes a "
+                          "checkpoint of a released MiniGPT-v2 or Pink")
     return folder
 
 
