@@ -3,11 +3,14 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
+from loupe.errors import ConfigError
 from loupe.record import Object
 from loupe.regions import Box
 from loupe.sample import Regions, user
 from loupe.tasks import task
+from loupe.tasks.base import mention
 from tests.handmade import CUP_LEFT, CUP_RIGHT, MAN, kitchen
 from tests.tasks.test_tasks import answer, drawn
 
@@ -41,6 +44,28 @@ def test_answers_are_true(pictures):
             counts = lengths[kind, "yes", words], lengths[kind, "no", words]
             assert max(counts) < 2 * min(counts) + 12, (kind, words, counts)
     assert said["box", "no", "elsewhere"] > 5
+
+
+def test_expressions_are_affirmed_and_denied(pictures):
+    """A denied one names a class that is nowhere, and is an expression of the picture but for that."""
+    said = Counter()
+    for k, record in enumerate(pictures):
+        true = {mention(p.text) for p in record.phrases if p.refers}
+        names = {name for o in record.objects for name in o.names}
+        for seed in range(6):
+            s = task("presence", kinds=("name",), expressions=1.0)(record, np.random.default_rng([k, seed]))
+            thing = s.extra["thing"]
+            if answer(s) == ("no",) and s.extra["why"] == "expression":
+                (other,) = {name for name in record.vocabulary if name not in names and name in thing.split()}
+                assert thing not in true and any(thing.replace(other, name) in true for name in names)
+                said["no"] += 1
+            elif thing in true:
+                assert answer(s) == ("yes",)
+                said["yes"] += 1
+    assert min(said.values()) > 20 and 0.7 < said["yes"] / said["no"] < 1.4
+    assert "no" in {answer(s)[0] for s in drawn("presence", kinds=("name",), expressions=1.0)}, "else as without"
+    with pytest.raises(ConfigError, match="expressions is a share.*got 2"):
+        task("presence", expressions=2)
 
 
 def test_without_a_promise_only_boxes_are_asked_about():

@@ -36,6 +36,8 @@ ALONE: tuple[Benchmark, ...] = (
     *(_mini(form, "region", "words", options={"forms": (form,), "asks": ("all",)}, scene=True)
       for form in ("point", "box", "polygon")),
     _mini("presence", "presence", "words", options={"each": 1}, balance="kind", answer=8),
+    _mini("presence-expressions", "presence", "words", balance="truth", answer=8,
+          options={"each": 1, "kinds": ("name",), "expressions": 1.0}),
     _mini("statement", "statement", "words", options={"each": 1}, balance="kind", answer=8),
     _mini("choice", "choice", "words", options={"each": 1}, balance="kind", answer=8),
     _mini("reading", "reading", "words", options={"kinds": ("read",)}, answer=16),

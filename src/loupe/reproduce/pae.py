@@ -261,8 +261,8 @@ def playing(name: str, says: str, expert: float, pae: float, baseline: float) ->
         {rows[0]: {name: pae}, rows[1]: {name: baseline}},
         (Claim(f"Seeing pixels helps playing ({baseline:g} to {pae:g})", name, *rows),),
         note=f"The paper's expert: {expert:g}. Here the scripted expert is imitated and plays the same seeds. differs "
-        f"from paper: 12 recorded games in place of 30, 8 played in place of 15, all cut short, so rewards compare within "
-        f"this table alone; the tower learns along in both rows, because it has seen the world's pictures alone"
+        f"from paper: 12 recorded games in place of 30, 8 played in place of 15, all cut short, so rewards compare "
+        f"within this table alone; the tower learns along in both rows, because it has seen the world's pictures alone"
         f"{INVADERS if name == 'space-invaders' else ''}. Needs `pip install 'loupe[games]'`.")
 
 

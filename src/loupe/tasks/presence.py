@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from loupe.errors import ConfigError
 from loupe.record import Object, Record
-from loupe.tasks.base import Case, pick
+from loupe.tasks.base import Case, mention, pick
 from loupe.tasks.drawn import DrawnTask, check_some, shuffled
 from loupe.tasks.grammar import article, could_be
 from loupe.tasks.looks import APART, looks
@@ -31,12 +33,20 @@ class Presence(DrawnTask):
     kinds: tuple[str, ...] = KINDS
     described: float = 0.5  # share of questions that name a look beside the class, where one is annotated
     hard: float = 0.5  # share of hard questions among those to be denied, where there are any
+    expressions: float = 0.0  # share of questions by name that say a referring expression, where some are annotated
 
     def __post_init__(self):
         check_some("kind of question", self.kinds, KINDS)
+        if not 0 <= self.expressions <= 1:
+            raise ConfigError("expressions is a share of the questions", got=self.expressions, expected="0 to 1")
 
     def draw(self, record: Record, rng: np.random.Generator, kind: str):
-        known, described = view(record), bool(rng.random() < self.described)
+        known = view(record)
+        if kind == "name" and self.expressions and rng.random() < self.expressions:
+            case = self._expressed(known, rng)
+            if case:
+                return case
+        described = bool(rng.random() < self.described)
         untrue = (self._not_there if kind == "name" else self._not_here)(known, rng, described)
         if untrue is None:  # only true questions would give the answer away
             return None
@@ -45,6 +55,20 @@ class Presence(DrawnTask):
             return self._case(kind, thing, o, "no", why)
         o = pick(known.single if kind == "name" else known.pointed, rng)
         return self._case(kind, worded(o, o.name, described, rng), o, "yes", "")
+
+    def _expressed(self, known: View, rng: np.random.Generator) -> Case | None:
+        """An expression of an object, or the same with a class in its place that is nowhere in the picture: whatever
+        the expression relates it to, nothing fits."""
+        absent = pick(known.absent, rng) if known.record.exhaustive else None
+        for p in shuffled([p for p in known.record.phrases if p.refers and p.object in known.by_id], rng):
+            o, text = known.by_id[p.object], mention(p.text)
+            said = re.compile(rf"\b{re.escape(o.name)}\b")
+            if absent is None or len(said.findall(text)) != 1:
+                continue
+            if rng.random() < 0.5:
+                return self._case("name", text, o, "yes", "")
+            return self._case("name", said.sub(lambda _: absent, text), o, "no", "expression")
+        return None
 
     def _case(self, kind: str, thing: str, o: Object, truth: str, why: str) -> Case:
         extra = {"thing": thing, **({"why": why} if why else {})}
