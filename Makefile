@@ -12,11 +12,14 @@ JOBS ?= 2
 HAS_TORCH := -c 'import torch, sys; v = tuple(map(int, torch.__version__.split(".")[:2])); sys.exit(not (2, 6) <= v < (2, 14))'
 QUIET := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
+# Ray, for the tests of several workers: too large for what every check of a commit installs
+LONG_STAMP := $(STAMP)-with-ray
+
 .PHONY: help demo test test-long lint env ui bench clean
 
 help:
 	@echo "make demo       write a small world, train on it, measure, ask, report: $(OUT)/report.html"
-	@echo "make test       the tests, under 10 minutes on 2 cores    make test-long  also the slow ones"
+	@echo "make test       the tests, under 10 minutes on 2 cores    make test-long  also the slow ones and those with Ray"
 	@echo "make lint       ruff                                      make bench      import times, ratios of packing and of dense questions"
 	@echo "make env        only the environment, in $(or $(VENV),$(PYTHON))"
 	@echo "make ui         build the page of loupe serve from web/ (needs Node.js)"
@@ -28,7 +31,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(QUIET) $(BIN) -m pytest -n $(JOBS) -m "not long" tests
 
-test-long: $(STAMP)
+test-long: $(LONG_STAMP)
 	$(QUIET) $(BIN) -m pytest -n $(JOBS) tests
 
 lint: $(STAMP)
@@ -60,6 +63,11 @@ $(STAMP): pyproject.toml constraints.txt
 		else cp constraints.txt build/constraints.txt; fi
 	@echo "installing loupe and what it needs (about a minute, once)"
 	@$(BIN) -m pip install -qq --disable-pip-version-check -e ".[dev]" -c build/constraints.txt
+	@touch $@
+
+$(LONG_STAMP): $(STAMP)
+	@echo "installing Ray for the tests of several workers (half a minute, once)"
+	@$(BIN) -m pip install -qq --disable-pip-version-check -e ".[dev,scale]" -c build/constraints.txt
 	@touch $@
 
 clean:

@@ -24,7 +24,7 @@ def folder(root: Path, pictures, side: int = 100) -> Path:
     images, annotations = [], []
     for number, boxes in enumerate(pictures, 1):
         pixels = np.zeros((side, side, 3), np.uint8)
-        pixels[::7, ::5] = number  # no two files alike
+        pixels[::7, ::5] = (number % 256, number % 256, (number + number // 256) % 256)  # no two files alike
         for k, (x, y, w, h) in enumerate(boxes):
             pixels[y:y + h, x:x + w] = PAINT[k % len(PAINT)]
             annotations.append({"id": 100 * number + k, "image_id": number, "category_id": 1 + k // 3 % 2,

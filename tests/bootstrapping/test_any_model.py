@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 import torch
-from boot_stubs import NAMES, PAINT, folder
+from boot_stubs import PAINT, folder
 from foreign_models import write
-from stub_endpoint import coloured, said, served
+from seeing_endpoint import seer
+from stub_endpoint import said, served
 
 from loupe.bootstrapping import read
 from loupe.cli import main
 
 PICTURES = ([(10, 10, 50, 50)], [(5, 5, 50, 45), (60, 60, 38, 39)], [(0, 0, 60, 40), (10, 50, 80, 50)])
-
-
-def seer(body, pictures):
-    """Describes the colour in the middle of a box, finds a colour by its pixels."""
-    words = said(body)
-    if words.startswith("Describe"):
-        x1, y1, x2, y2 = map(int, re.search(r"\[(\d+), (\d+), (\d+), (\d+)\]", words).groups())
-        picture = pictures[0]
-        pixel = picture.getpixel(((x1 + x2) * picture.width // 2000, (y1 + y2) * picture.height // 2000))
-        return NAMES[min(range(len(PAINT)), key=lambda k: sum(abs(a - b) for a, b in zip(PAINT[k], pixel)))]
-    place = next((k for k, name in enumerate(NAMES) if name in words), None)
-    box = coloured(pictures[0], PAINT[place]) if place is not None else None
-    return "none" if box is None else json.dumps([{"bbox_2d": box, "label": NAMES[place]}])
 
 
 @pytest.fixture
@@ -115,7 +102,7 @@ def test_a_full_device_is_counted_and_ends_nothing(tmp_path, kind, standin_parts
 
 
 def test_what_an_endpoint_cannot_measure_is_said(tmp_path, quick, capsys):
-    """Endpoints weigh nothing: no rule may rest on it, and the run says so at its beginning, end and in its manifest."""
+    """Endpoints weigh nothing: a rule that rests on it is refused at once, and the run and its manifest say so."""
     root = folder(tmp_path / "data", PICTURES)
     with served(seer) as (url, stub):
         argv = ["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),

@@ -16,7 +16,8 @@ from loupe.refining.cached import Cached
 from loupe.refining.loading import load
 from loupe.refining.run import Settings, run
 
-pytest.importorskip("ray", reason="needs the extra `scale`")
+pytest.importorskip("ray", reason="needs the extra `scale`: make test-long brings it")
+pytestmark = pytest.mark.long
 COUNT = 20
 
 

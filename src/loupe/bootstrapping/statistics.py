@@ -28,7 +28,7 @@ def table5(pairs: Sequence[tuple[Pair, Candidate]]) -> dict:
 
 
 def selection(pairs: Sequence[Pair], rule: Rule) -> dict:
-    """What a rule does to the described boxes: kept and left out by reason, each class's share, how often scores are known."""
+    """What a rule does to the described boxes: kept and left out by reason, how often scores are known, classes."""
     chosen = judged(pairs, rule)
     some = [(pair, candidate) for pair, (candidate, reason) in zip(pairs, chosen) if not reason]
     described, stayed = Counter(p.name for p in pairs), Counter(p.name for p, _ in some)

@@ -155,10 +155,9 @@ def _run(args: argparse.Namespace, rule) -> None:
 
 def said_of(manifest: dict, out: Path) -> list[str]:
     """What a run says when it is done."""
+    from loupe.bootstrapping import Settings
     from loupe.bootstrapping.filters import SMALL
     from loupe.bootstrapping.run import FAILED, UNASKED
-
-    from loupe.bootstrapping import Settings
 
     counts, chosen, plan = manifest["counts"], manifest["selection"], manifest["plan"]
     left = counts["pictures"]["left out"]
