@@ -2,11 +2,12 @@
 
     python benchmarks/bootstrap_ratio.py [--model mini] [--boxes 1,4,8] [--size 192] [--width 4] [--tokens 8]
 
-The plain path is what public code does: tower and prefill once for each of the N descriptions, once for each of the N
-groundings, and once more for the picture's caption, 2N + 1 times. The shared path is loupe's. Both answer the same
-questions with the same tokens (--tokens N: with N each, whatever they are); seconds are of the processor. The bound is
-what the floating point operations alone allow, counted on the real calls by torch's FlopCounterMode, tower included;
-quotient = measured / bound.
+The plain path is what public code does: tower and prefill once for each of the N descriptions and once for each of the
+N groundings. The other one is `loupe.bootstrapping.asking.ask`, as a run calls it: with the same questions alone
+(margin=False), and with the default settings, which also weigh every box against its rivals (up to N x N answers, which
+the plain path does not). Both look for the same words, and answer with the same tokens (--tokens N: with N each,
+whatever they are); seconds are of the processor. The bound is what the floating point operations alone allow, counted
+on the real calls by torch's FlopCounterMode, tower included; quotient = ratio / bound.
 
 --size S shows a model with square pictures of S pixels: an untrained one of the same parts, for more image tokens.
 --width W makes all its layers W times as wide: a step of the miniature's costs the same however little it multiplies.
@@ -18,48 +19,59 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from loupe import world
-from loupe.image import Image
+from loupe.bootstrapping import Settings
+from loupe.bootstrapping.asking import ask
+from loupe.bootstrapping.filters import Work
+from loupe.bootstrapping.questions import description, grounding
 from loupe.models.assembly import build
 from loupe.models.decoding import see
 from loupe.models.look import Limits, answer
 from loupe.predictors import load
 from loupe.predictors.checkpoint import Model
-from loupe.regions import Box
-from loupe.sample import Sample
-from loupe.tasks import question
+from loupe.record import Record
+from loupe.sample import Answer, Sample
 
 TOKENS = 8  # of an untrained model's answers, where --tokens does not say: a box and its stop have 5 in the miniature
+WORDS = tuple(f"{colour} {shape} left of the moon" for shape in ("star", "circle") for colour in
+              ("blue", "red", "green", "yellow"))  # no two alike: equal descriptions would share a question
+ASKED = {"alone": Settings(margin=False), "with margins": Settings()}
 
 
-def described(image: Image, boxes: list[Box]) -> list[Sample]:
-    return [Sample((image,), (question("description", region=box),), id=str(k)) for k, box in enumerate(boxes)]
+class Told:
+    """The model, what it says of the k-th box counting as WORDS[k]: every path looks for the same."""
+
+    def __init__(self, model: Model):
+        self.model, self.name = model, model.name
+
+    def seen(self, looks) -> Said:
+        return Said(self.model.seen(looks))
 
 
-def found(image: Image, texts: list[str]) -> list[Sample]:
-    return [Sample((image,), (question("grounding", phrase=text),), id=str(k)) for k, text in enumerate(texts)]
+class Said:
+    """What `Told` sees; see `loupe.predictor.Seen`."""
+
+    def __init__(self, view):
+        self.view, self.weigh = view, view.weigh
+
+    def answer(self, samples: Sequence[Sample]) -> list[Answer]:
+        answers = list(self.view.answer(samples))
+        if samples[0].task != "description":
+            return answers
+        return [replace(each, parts=(words,), problems=()) for each, words in zip(answers, WORDS)]
 
 
-def caption(image: Image) -> list[Sample]:
-    return [Sample((image,), (question("caption"),))]
-
-
-def shared(model: Model, image: Image, boxes: list[Box], texts: list[str]) -> None:
-    """One look: N descriptions, N groundings, a caption."""
-    view = model.seen([(image,)])
-    list(view.answer([*described(image, boxes), *caption(image)]))
-    list(view.answer(found(image, texts)))
-
-
-def plain(model: Model, image: Image, boxes: list[Box], texts: list[str]) -> None:
+def plain(model: Model, work: Work) -> None:
     """A look for every question; a round side by side, as public code repeats the picture in a batch."""
-    for samples in (described(image, boxes), found(image, texts), caption(image)):
-        prefix = see(model.vlm, [(image,)] * len(samples))
+    for samples in ([description(work, thing) for thing in work.objects],
+                    [grounding(work, words) for words in WORDS[:len(work.objects)]]):
+        prefix = see(model.vlm, [(work.record.image,)] * len(samples))
         answer(model.vlm, prefix, range(len(samples)), samples, model.limits)
 
 
@@ -106,28 +118,45 @@ def wider(config: dict, width: int) -> dict:
     return {name: value * width if name in grown else value for name, value in config.items()}
 
 
-def measure(model: Model, counts: list[int], pictures: int, rounds: int) -> None:
-    side = model.vlm.encoder.vision.size
-    tokens = model.vlm.encoder.tokens
-    print(f"{model.name}: {tokens} image tokens, answers of at most {model.limits.answer} tokens")
-    print(f"{'boxes':>5} {'plain ms':>9} {'shared ms':>10} {'ratio':>6} {'bound':>6} {'quotient':>9}")
-    records = list(world.records(pictures, seed=5, world="mini-128" if side > 96 else "mini"))
-    for count in counts:
-        ratios, bounds, times = [], [], []
-        for record in records:
-            boxes = [record.objects[k % len(record.objects)].box for k in range(count)]
-            texts = ["large striped red circle", "blue star left of the moon"] * count
-            args = (model, record.image, boxes, texts[:count])
-            both = seconds([lambda run=run, args=args: run(*args) for run in (plain, shared)], rounds)
-            bounds.append(flops(lambda args=args: plain(*args)) / flops(lambda args=args: shared(*args)))
-            times.append(both)
-            ratios.append(both[0] / both[1])
-        ratio, bound = statistics.median(ratios), statistics.median(bounds)
-        slow, fast = (1000 * statistics.median(t[k] for t in times) for k in (0, 1))
-        print(f"{count:>5} {slow:>9.1f} {fast:>10.1f} {ratio:>6.2f} {bound:>6.2f} {ratio / bound:>9.2f}", flush=True)
+@dataclass(frozen=True)
+class Row:
+    """Medians over pictures. milliseconds: of the plain path, then of `ask` for each of ASKED, whose ratio and bound
+    follow."""
+
+    boxes: int
+    milliseconds: tuple[float, ...]
+    ratios: tuple[float, ...]
+    bounds: tuple[float, ...]
+
+    def __str__(self) -> str:
+        cells = [f"{ms:>9.1f} {ratio:>6.2f} {bound:>6.2f} {ratio / bound:>9.2f}"
+                 for ms, ratio, bound in zip(self.milliseconds[1:], self.ratios, self.bounds)]
+        return f"{self.boxes:>5} {self.milliseconds[0]:>9.1f}" + "".join(f"  | {cell}" for cell in cells)
 
 
-def main() -> None:
+def measure(model: Model, count: int, records: Sequence[Record], rounds: int) -> Row:
+    rows = []
+    for record in records:
+        things = record.objects[:count]
+        work = Work(0, replace(record, objects=things), things)
+        paths = [lambda work=work: plain(model, work),
+                 *(lambda work=work, each=each: ask([work], Told(model), each) for each in ASKED.values())]
+        operations, taken = [flops(path) for path in paths], seconds(paths, rounds)
+        rows.append(([1000 * each for each in taken], [taken[0] / each for each in taken[1:]],
+                     [operations[0] / each for each in operations[1:]]))
+    return Row(count, *(tuple(map(statistics.median, zip(*each))) for each in zip(*rows)))
+
+
+def pictures(model: Model, number: int, boxes: int) -> list[Record]:
+    """Of the miniature world, with so many things at least."""
+    kind = "mini-128" if model.vlm.encoder.vision.size > 96 else "mini"
+    some = [record for record in world.records(40 * number, seed=5, world=kind) if len(record.objects) >= boxes]
+    if len(some) < number or boxes > len(WORDS):
+        raise SystemExit(f"no pictures with {boxes} boxes in the world {kind}; give fewer --boxes")
+    return list(islice(some, number))
+
+
+def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mini")
     parser.add_argument("--boxes", default="1,4,8")
@@ -135,15 +164,24 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1, help="with --size: its layers are so many times as wide (1)")
     parser.add_argument("--tokens", type=int, help=f"of every answer (where the model stops; with --size {TOKENS})")
     parser.add_argument("--pictures", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=15, help="both paths take turns so often for each picture")
+    parser.add_argument("--rounds", type=int, default=15, help="all paths take turns so often for each picture")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     model = load(args.model, device="cpu")
     model = untrained(model, args.size, args.width) if args.size else model
     if args.tokens or args.size:
         model = endless(model, args.tokens or TOKENS)
-    measure(model, [int(n) for n in args.boxes.split(",")], args.pictures, args.rounds)
+    counts = [int(n) for n in args.boxes.split(",")]
+    records = pictures(model, args.pictures, max(counts))
+    print(f"{model.name}: {model.vlm.encoder.tokens} image tokens, answers of at most {model.limits.answer} tokens")
+    print(f"{'':15}" + "".join(f"  | {name:^33}" for name in ASKED))
+    print(f"{'boxes':>5} {'plain ms':>9}" + f"  | {'ask ms':>9} {'ratio':>6} {'bound':>6} {'quotient':>9}" * len(ASKED))
+    rows = []
+    for count in counts:
+        rows.append(measure(model, count, records, args.rounds))
+        print(rows[-1], flush=True)
+    return rows
 
 
 if __name__ == "__main__":
