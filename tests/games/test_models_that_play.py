@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loupe.cli import main
-from loupe.cli.play import different, labels, learnt
+from loupe.cli.play import labels, learnt
 from loupe.errors import ConfigError, FileError
 from loupe.games import GAMES
 from loupe.games.arcade import Arcade, Sight
@@ -208,11 +208,7 @@ def test_a_model_that_plays_what_it_has_learnt_from_is_told(lights, carried, tmp
     assert learnt(f"{more}-run", LIGHTS) == [7, 2000, 2001] and learnt("still", LIGHTS) == []
 
 
-def test_no_game_is_played_twice_and_thirty_are_recorded(lights, tmp_path, capsys):
-    """A wait in which nothing is heeded sets apart four games, whatever the seeds: the fifth would be one of them."""
-    with pytest.raises(ConfigError, match="15 episodes from seed 1000.*4 at most.*--seed 2000"):
-        different(range(1000, 1015), replace(LIGHTS, idle=True, repeat=4))
-    different(range(2000, 2500), replace(LIGHTS, idle=True, repeat=4))
+def test_thirty_games_are_recorded(lights, tmp_path, capsys):
     assert main(["play", "scripted", "space-invaders", "--record", str(tmp_path), "--steps", "1"]) == 0
     assert sorted(int(p.stem) for p in tmp_path.rglob("*.jsonl")) == list(range(2000, 2030))
 

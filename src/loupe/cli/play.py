@@ -20,8 +20,8 @@ seeds. OUT holds each episode, an animated picture of the first ones and play.js
 there are not played again.
 
 With --record the player's games are written for the reader `games`, a game at a time. Recording begins at seed 2000 and
-playing at 3000 unless --seed says so; a model that plays games it has learnt from is told, and seeds whose games are
-not all different are refused. Needs pip install 'loupe[games]'."""
+playing at 3000 unless --seed says so; a model that plays games it has learnt from is told.
+Needs pip install 'loupe[games]'."""
 BESIDE = "scripted,random"
 RECORDED, UNSEEN = 2000, 3000  # first seeds
 LEARN, TRY = 30, 15  # games (PAE-LaMM §3.4, Table 4)
@@ -52,7 +52,6 @@ def run(args) -> None:
     played = game(args.game)
     checked(args)
     args.episodes = args.episodes or (LEARN if args.record else TRY)
-    different(seeds(args), played)
     check(played)
     record(args, played) if args.record else compare(args, played)
 
@@ -71,19 +70,6 @@ def checked(args) -> None:
         raise ConfigError("a split is the name of a folder", got=repr(args.split), where="--split")
 
 
-def different(chosen, game) -> None:
-    """Refuse a game that would be played twice: it would count as two and narrow the interval."""
-    from loupe.errors import ConfigError
-    from loupe.games.game import DRAWN
-
-    found = len({game.beginning(seed) for seed in chosen})
-    if found < len(chosen):
-        raise ConfigError(f"games of {game.name} with these seeds are not all different",
-                          got=f"{len(chosen)} episodes from seed {chosen[0]}", expected=f"{found} at most",
-                          where="--episodes, --seed", do=f"take --seed {DRAWN} or more: from there on every seed is "
-                          "another game")
-
-
 def learnt(name: str, game) -> list[int]:
     """Seeds of the recorded games that a model of ours has learnt from, as its manifest says."""
     from loupe.models.checkpoint import MANIFEST, read_manifest
@@ -95,8 +81,8 @@ def learnt(name: str, game) -> list[int]:
 
 def seen_before(name: str, chosen, game) -> list[int]:
     """Those of the seeds whose games the player has learnt from."""
-    known = {game.beginning(seed) for seed in learnt(name, game)}
-    return [seed for seed in chosen if game.beginning(seed) in known]
+    known = set(learnt(name, game))
+    return [seed for seed in chosen if seed in known]
 
 
 def player(name: str, game, device: str | None = None):

@@ -10,7 +10,6 @@ from loupe.errors import unknown_name
 
 STARTS = 120  # frames at most between a game's first and the one a player begins with
 DEAF = 128  # frames for which Space Invaders heeds no action (counted with ale-py 0.12.1)
-DRAWN = 2000  # from this seed on openings are drawn; before it they are waits within DEAF, as in docs/papers/pae.md
 STROLL = (0.0, 2.0, 3.0)  # nothing, right, left: no shot, so that no invader is gone before the game
 
 
@@ -32,22 +31,10 @@ class Game:
         """Actions, a frame each, before a player sees anything."""
         if not self.idle:
             return []
-        if seed < DRAWN:
-            return [self.still] * self._wait(seed)
         rng = np.random.default_rng(seed)
         frames = int(rng.integers(1, STARTS + 1))
         moves = np.repeat(rng.choice(STROLL, -(-frames // self.repeat)), self.repeat)[:frames]
         return [self.still] * DEAF + [(float(move),) for move in moves]
-
-    def beginning(self, seed: int) -> int:
-        """Equal for seeds whose games are the same to whoever acts by what is seen: a wait in which nothing is heeded
-        tells games apart only by which of `repeat` frames an action falls on."""
-        return self._wait(seed) % self.repeat if self.idle and seed < DRAWN else seed
-
-    @staticmethod
-    def _wait(seed: int) -> int:
-        """1..120, other ones for seeds less than 120 apart."""
-        return int(np.random.default_rng(0).permutation(STARTS)[seed % STARTS]) + 1
 
 
 GAMES = {
