@@ -3,12 +3,14 @@
 import runpy
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import loupe
 from loupe import world
+from loupe.world import layout
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -90,11 +92,31 @@ def test_train_miniatures(tmp_path, monkeypatch):
     assert recipes["mini"].model.language.checkpoint == "there/language/language"
 
 
+def test_miniatures_are_judged_on_the_judging_worlds(tmp_path, monkeypatch):
+    asked = []
+    few_pictures(monkeypatch)
+    monkeypatch.setattr("loupe.cli.main", lambda words: asked.append(words) or 0)
+    module = runpy.run_path(str(EXAMPLES / "train_miniatures.py"))
+    module["judge"](module["arguments"](["--out", str(tmp_path)]), 1)
+    seeds = {folder.name: world.worlds(folder)[""]["seed"] for folder in (tmp_path / "judging").iterdir()}
+    assert seeds == dict.fromkeys(("mini", "mini-128", "shifted", "unread"), 777)
+    roots = [word for word in asked[0] if "judging" in word]
+    assert roots == [f"{tmp_path}/judging/mini", f"unread={tmp_path}/judging/unread/records"]
+    usual = module["arguments"]([])
+    assert (usual.images, usual.val, usual.seed) == (60_000, 2_200, 0), "what the cards say"
+
+
+def few_pictures(monkeypatch) -> None:
+    monkeypatch.setattr(layout, "JUDGING", tuple(replace(s, images=4, val=2) for s in layout.JUDGING))
+
+
 @pytest.mark.long
 def test_train_all_miniatures(tmp_path, monkeypatch):
+    few_pictures(monkeypatch)
     module = runpy.run_path(str(EXAMPLES / "train_miniatures.py"))
     monkeypatch.chdir(tmp_path)
     scores = module["main"](ONCE)
     assert list(scores) == list(module["PARTS"])
     assert {"vision/vision", "tower/vision", "language/language", "refiner/refiner", "mini/model"} <= stamps(
         tmp_path / "all").keys()
+    assert (tmp_path / "all/evaluation/report.html").is_file()

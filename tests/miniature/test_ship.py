@@ -163,7 +163,7 @@ def test_a_card_names_what_it_was_judged_on():
         cli.parser(verb).parse_intermixed_args(words)
     headings = re.findall("^### (.+)$", said["Scores"], flags=re.M)
     assert headings == ["mini-grounding", "mini-grounding, on the world mini-128"]
-    assert "Held-out pictures of `mini`, seed 777, `unread`, seed 777." in said["Scores"]
+    assert "Held-out pictures of `mini` (seed 777) and `unread` (seed 777)." in said["Scores"]
     assert "| mini-grounding | IoU >= 0.5, order | 50.0 % [40.0, 60.0] | 30 | blind 10.0 % |" in said["Scores"]
     assert "mine" not in said["Scores"] and "mean IoU, order" not in said["Scores"]
     assert said["Limits"].count("goal 88 %") == 1, "goals are those of the world mini"

@@ -22,11 +22,11 @@ HELP = """measure a model on benchmarks, beside trivial baselines
   loupe evaluate runs/mini refcoco-val,refcoco-testA --root data/mini
   loupe evaluate runs/photos refcocog-all --root refer=photos/refer --count any
   loupe evaluate whole-image refcoco-val --root /data
-  loupe evaluate mini mini --root data/judging --out judged
-  loupe evaluate runs/mine mini-quick --root data/judging --limit 100 --curve
-  loupe evaluate mini chatspot-mini --root data/judging --out judged
+  loupe evaluate mini mini --root data/judging/mini --out judged
+  loupe evaluate runs/mine mini-quick --root data/judging/mini --limit 100 --curve
+  loupe evaluate mini chatspot-mini --root data/judging/mini --out judged
   loupe evaluate runs/spot coco-classes-found-val2017 --root /data --boxes dino.json --encoder clip:clip-vit-large
-  loupe evaluate mini chatspot-mini-jitter --root data/judging --out judged
+  loupe evaluate mini chatspot-mini-jitter --root data/judging/mini --out judged
   loupe evaluate runs/pink pink --root /data
   loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --workers 8
   loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --out judged --part 3/8

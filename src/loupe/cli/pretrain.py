@@ -13,7 +13,7 @@ from loupe.errors import ConfigError
 
 HELP = """Train one part of a model: a vision tower, a language model or a refiner.
 
-  loupe world DATA --world mini --images 40000
+  loupe world DATA --world mini --images 60000 --val 2200
   loupe pretrain vision --root DATA --out runs/vision             a CLIP: which caption is whose
   loupe pretrain vision --dense --root DATA --out runs/tower      each patch: whose, of what kind, where it ends
   loupe pretrain language --root DATA --out runs/language         a causal language model, on scenes said in words

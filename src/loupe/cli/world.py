@@ -9,7 +9,7 @@ from loupe.errors import ConfigError
 
 HELP = """Write a miniature world: small pictures with exact annotations, in the layouts of real data sets.
 
-  loupe world data/mini --world mini --images 60000
+  loupe world data/mini --world mini --images 60000 --val 2200
   loupe world data/judging --judging
 
 OUT gets COCO instances and captions, Visual Genome, Objects365, RefCOCO/+/g, LLaVA conversations

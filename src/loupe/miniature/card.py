@@ -173,8 +173,8 @@ def _scores(facts: Facts) -> str:
                      + nested(exam, (facts.rebuilt or {}).get("scores") or {}))
     for k, scores in enumerate(facts.scores):
         again = facts.rebuilt_scores[k] if k < len(facts.rebuilt_scores) else None
-        judged = ", ".join(f"`{settings['world']}`, seed {settings['seed']}"
-                           for settings in scores.get("worlds", {}).values())
+        judged = " and ".join(f"`{settings['world']}` (seed {settings['seed']})"
+                              for settings in scores.get("worlds", {}).values())
         parts.append(f"### {benchmarks(scores)}{_on(scores)}\n" + (f"Held-out pictures of {judged}. " if judged else "")
                      + "Beside the model stands what is no skill; `blind`: the model itself, shown grey pictures.\n\n"
                      + _results(scores, again))
@@ -267,4 +267,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _at(commit: str | None) -> str:
-    return f" at commit {commit[:12]}" if commit else " (not run from a checkout: no commit was kept)"
+    return f" at commit {commit[:12]}" if commit else " (no commit was kept)"

@@ -1,6 +1,6 @@
 """Small pretrained parts of a model, each made by a run of its own and written in transformers' layout.
 
-    loupe world DATA --world mini --images 40000
+    loupe world DATA --world mini --images 60000 --val 2200
     loupe pretrain language --root DATA --out RUN       RUN/language: AutoModelForCausalLM, AutoTokenizer
     loupe pretrain vision --root DATA --out RUN         RUN/vision: CLIPModel, AutoTokenizer
 """

@@ -1,6 +1,6 @@
 """The small refiner of the miniature world: tags, boxes, masks, attributes and features of what a picture shows.
 
-    loupe world DATA --world mini --images 40000
+    loupe world DATA --world mini --images 60000 --val 2200
     loupe pretrain refiner --root DATA --out RUN        RUN/refiner: loupe.models.refiner.load_refiner
 """
 
