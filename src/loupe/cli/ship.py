@@ -16,7 +16,8 @@ HELP = """Turn a finished run into a part that loupe carries: half precision and
   loupe ship runs/mini mini --scores runs/mini/evaluation/scores.json shifted/scores.json --into parts
 
 Parts: mini, loupe/vision, loupe/tower, loupe/language, loupe/refiner. The card's figures come from the run and from
-files of scores, one of each world it was judged on. Without --into the part goes into the checkout that loupe runs from."""
+files of scores, one of each world it was judged on. Without --into the part goes into the checkout that loupe runs
+from."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
