@@ -148,16 +148,16 @@ def test_coarse_position():
 
 
 def test_a_quadrant_step_by_step():
-    """The centre of the thing the question starts from, then of what lies there; the names are judged."""
+    """The box of the thing the question starts from, then of what lies there; the names are judged."""
     found = asked("coarse-position", kinds=["steps"])
     assert found["steps:bottom-left:box:c2"].extra["truth"] == ("man", "table")
     assert found["steps:bottom-right:phrase:p1"].extra["truth"] == ("cup", "man", "table")
     record = kitchen(phrases=(Phrase("the right cup", CUP_RIGHT, refers=True, object="c2", id="p"),), objects=tuple(
         o for o in kitchen().objects if o.id in ("c2", "m", "t")))
     answers = {tuple(s.turns[-1].parts) for s in drawn("coarse-position", record, kinds=["steps"], by_phrase=1.0)}
-    start = Regions((CUP_RIGHT.centre,))
+    start = Regions((CUP_RIGHT,))
     assert answers == {(start, ": none"), (
-        start, ":", " ", Regions((MAN.centre,)), " man", " ", Regions((TABLE.centre,)), " table")}
+        start, ":", " ", Regions((MAN,)), " man", " ", Regions((TABLE,)), " table")}
     assert not {s.extra["kind"] for s in drawn("coarse-position")} & {"steps"}, "only where it is asked for"
 
 

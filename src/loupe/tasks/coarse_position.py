@@ -3,8 +3,8 @@
 Quadrants compare centres: "top-left" holds the objects whose centre lies left of and above the reference's. A centre
 exactly level with the reference's on either axis lies in no quadrant.
 
-Beyond Pink's three kinds of answers, "steps" goes the way a person does: the centre of the reference, then what lies
-there, each by its own centre and name. Only the names are judged.
+Beyond Pink's three kinds of answers, "steps" goes the way a person does: where the reference is, then what lies
+there, each by box and name. Only the names are judged.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ class CoarsePosition(Task):
 
 
 def stepwise(reference: Reference, objects: list[Object]) -> tuple[Part, ...]:
-    parts: list[Part] = [Regions((centre(reference.region),)), ":"]
+    parts: list[Part] = [Regions((reference.region.box,)), ":"]
     for o in objects:
-        parts += [" ", Regions((o.box.centre,)), f" {o.name}"]
+        parts += [" ", Regions((o.box,)), f" {o.name}"]
     return tuple(parts) if objects else (parts[0], f": {NONE}")
 
 
