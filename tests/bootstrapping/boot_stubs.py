@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from loupe.bootstrapping import Settings
 from loupe.readers import reader
 from loupe.regions import Box
 from loupe.sample import Answer, Found, Regions, Sample
 
 PAINT = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255))
 NAMES = ("red cup", "green cup", "blue cup", "yellow plate", "purple plate", "left bowl")
+PICTURES = [[(20, 20, 30, 40), (60, 30, 25, 25)], [(15, 20, 50, 60)], [], [(5, 5, 40, 40), (50, 50, 4, 4)],
+            [(3 * k, 5, 3, 60) for k in range(17)], [(10, 10, 30, 30), (60, 60, 30, 30)]]
+SMALL = Settings(least_share=0.01, together=2, shard=4, flip=True)
+FILES = ("pairs.jsonl", "records/train.jsonl", "manifest.json")
 
 
 def folder(root: Path, pictures, side: int = 100) -> Path:
@@ -129,3 +134,16 @@ class Table:
             number = int(sample.id.rsplit("/", 1)[1])
             text = self.draws.get((asked_box(sample).x1, number), "")
             yield Answer((text,) if text else (), (), text, 0.125)
+
+
+class Lying(Seer):
+    """Calls the first thing of the last picture by the other one's name."""
+
+    def reply(self, sample):
+        if sample.task == "description" and sample.record == "6":
+            return Answer(("green cup",), (), "", 0.5)
+        return super().reply(sample)
+
+
+def contents(out) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in FILES}
