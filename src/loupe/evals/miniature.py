@@ -31,7 +31,7 @@ ALONE: tuple[Benchmark, ...] = (
     _mini("counting", "counting", "numbers", options={"kinds": ("name",)}, answer=8),
     _mini("counting-region", "counting", "numbers", options={"kinds": ("region",)}, balance="truth", answer=8),
     _mini("detection", "detection", "boxes", options={"kinds": ("name",)}, scene=True, answer=160),
-    _mini("detection-region", "detection", "boxes", options={"kinds": ("region",)}, answer=160),
+    _mini("detection-region", "detection", "boxes", options={"kinds": ("region",)}, scene=True, answer=160),
     _mini("relation-objects", "relation-objects", "sets", options={"keep": 1.0, "kinds": ("names",)}, answer=64),
     *(_mini(form, "region", "words", options={"forms": (form,), "asks": ("all",)}, scene=True)
       for form in ("point", "box", "polygon")),

@@ -122,7 +122,7 @@ SETTLING = replace(  # and at last empty quarters as often as they are, and what
     CONVERSING, tasks=tuple({**dict(CONVERSING.tasks), "statement": 1.2, "choice": 1.0}.items()),
     task_options=TELLING.task_options)
 STEEP = Optim(2e-3, 0.02, warmup=200, schedule="constant", betas=BETAS, method="muon")
-MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000
+MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA --world mini --images 60000 --val 2200
     name="mini",
     model=replace(SMALL, vision=replace(SMALL.vision, checkpoint="loupe/tower", config=None),
                   language=replace(SMALL.language, checkpoint="loupe/language", config=None)),
