@@ -216,7 +216,8 @@ ON_PHOTOS = Table(
     printed(("photos", "photos-sum", "grounding", "question"), photos_frozen=(20.38, 20.38, 77.2, 55.5),
             photos_adapted=(6.65, 6.65, 82.3, 56.2)),
     (
-        Claim("An adapted tower reads photos better (20.38 to 6.65)", "photos", "photos-adapted", "photos-frozen", PHOTO),
+        Claim("An adapted tower reads photos better (20.38 to 6.65)", "photos", "photos-adapted", "photos-frozen",
+              PHOTO),
         Claim("What is learnt of photos holds for others", "photos", "photos-adapted", "photos-unseen", OTHERS),
     ),
     note="As Table 2, but that the last step's pixel questions are about photos: three fifths of those of `--photos "
