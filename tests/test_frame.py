@@ -127,6 +127,9 @@ def test_squash_and_centre_crop_are_pillows():
     middle = picture.resize((50, 30), Pillow.Resampling.BICUBIC).crop((10, 0, 40, 30))  # as CLIP does it
     assert (np.asarray(centre_crop(100, 60, 30).picture(picture)) == np.asarray(middle)).all()
     assert centre_crop(100, 60, 30).to_model(Point(20, 0)) == Point(0, 0)
+    assert centre_crop(75, 120, 30).to_model(Point(37.5, 60)) == Point(15, 15)  # the middle stays the middle
+    assert (np.asarray(squash(100, 60, 32).picture(picture, Pillow.Resampling.BILINEAR)) == np.asarray(
+        picture.resize((32, 32), Pillow.Resampling.BILINEAR))).all()
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,8 @@ def test_smart_resize_is_transformers_own(theirs, width, height, factor):
         return
     f = smart_resize(width, height, **limits)
     assert (f.height, f.width) == theirs(height, width, **limits)
+    usual = smart_resize(width, height)
+    assert (usual.height, usual.width) == theirs(height, width)
 
 
 @pytest.mark.parametrize("flip", [False, True])
