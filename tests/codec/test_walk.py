@@ -102,6 +102,7 @@ def test_inside_out_boxes_cannot_be_written():
     assert codec("pink").forced("[1", "box") == ".000,"
     assert codec("pink").forced("[1.000,0.300,", "box") == "1.000,"
     assert codec("xy").extends("<x_50><y_50><x_5", "box") and not codec("xy").extends("<x_50><y_50><x_4>", "box")
+    assert not codec("xy").extends("<x_50><y_50><x_4", "box")  # 40 to 49 would follow, and nothing above
     assert codec("xy").forced("<x_50", "box") == "><y_" and codec("xy").forced("", "box") == ""
     assert not codec("minigpt").extends("{<101") and codec("minigpt").extends("{<100")
     assert codec("qwen2.5-vl").extends("[1, 2, 3, 400", "box")  # the picture's size is not known
