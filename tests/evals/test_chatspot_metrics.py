@@ -68,6 +68,15 @@ def test_what_ranks_is_a_field():
     with pytest.raises(ConfigError):
         classes(answers, rank="beauty")
 
+    cat, dog = ({"name": name, "box": Box(50 * k, 0, 50 * k + 40, 40), "area": 1600.0}
+                for k, name in enumerate(("cat", "dog")))
+    extra = {"classes": ("cat", "dog"), "truths": ({"picture": "a", "things": [cat, dog]},)}
+    made = [p("cat", "cat", "q0", picture="a", box=cat["box"], own=0, p=0.4, score=0.5, **extra),
+            p("a cat on a wall of stones", "dog", "q1", picture="a", box=dog["box"], own=1, p=0.5, score=0.6)]
+    first, second = 0.5, 0.25  # of two names: the cat's box before the dog's, which is called one, or behind it
+    for rank, value in (("similarity", first), ("answer", second), ("box", second)):
+        assert measure("classes", made, {"rank": rank})["AP"] == pytest.approx(value), rank
+
     class Contrary:
         name = "contrary"
 
