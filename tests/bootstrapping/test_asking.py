@@ -104,6 +104,13 @@ def test_margin_and_contrast_by_hand():
     assert silent[0].pairs[0].candidates[0].margin is None
 
 
+def test_a_box_that_overlaps_by_half_is_no_rival():
+    own, half, less = Box(0, 0, 50, 50), Box(25, 0, 50, 50), Box(26, 0, 50, 50)
+    for other, rivals in ((half, 0), (less, 1)):
+        predictor = Table({("r", 0): "the cup", ("r", other.x1): "the cup"}, {"the cup": own})
+        assert ask([work(0, record(own, other), ALL)], predictor, ALL)[0].pairs[0].rivals == rivals
+
+
 def test_several_descriptions_and_the_best():
     draws = {(0, 1): "the cup", (0, 2): "the left cup", (0, 3): "The left cup"}
     predictor = Table({("r", 0): "the cup"}, {"the cup": Box(0, 0, 50, 20), "the left cup": Box(0, 0, 50, 50)}, {},
@@ -153,6 +160,8 @@ def test_every_check_sees_the_same_thing(tmp_path):
     assert len(second.asked) == 3
     sizes = {sample.images[0].size for sample in seer.asked}
     assert (100, 100) in sizes and len(sizes) > 1
+    views = {sample.images[0].content_hash for sample in seer.asked}
+    assert len(views) == 2 * 4  # each picture, its mirror image and two crops that differ
 
 
 def test_words_are_mirrored_with_the_picture(tmp_path):
