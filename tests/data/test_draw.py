@@ -159,7 +159,26 @@ def test_curriculum_in_groups():
     made = groups([(source(tasks=(("counting", 1.0),)), records)], curriculum=Curriculum(1, 4, 0.4), epochs=2)
     counts = [1 + int(k) % 4 for _, k in made.order]
     assert counts[:8] == [1] * 8 and max(counts[8:16]) == 2 and max(counts[16:24]) <= 3  # 32 groups in four steps
+    assert max(counts[24:32]) == 4  # the last step allows the most
     assert visits(made) == {(0, k): 2 for k in range(40)}
+
+
+def test_curriculum_of_some_records():
+    """Objects are counted of the records that are drawn, wherever these stand in their file."""
+    records = [kitchen(objects=kitchen().objects[:1 + k % 4], id=str(k)) for k in range(40)]
+    made = groups([(source(tasks=(("counting", 1.0),), limit=12), records)], curriculum=Curriculum(1, 4, 1.0))
+    counts = [1 + int(k) % 4 for _, k in made.order]
+    drawn = sorted(counts)
+    assert len(set(drawn)) > 1 and counts[0] == drawn[0] and all(
+        n <= max(1 + 4 * i // 12, min(counts[i:])) for i, n in enumerate(counts))
+
+
+def test_every_pass_and_every_source_is_shuffled_anew():
+    made = groups([(source("a", weight=0.5), many(8)), (source("b", weight=0.5), many(8))], epochs=4)
+    halves = [frozenset(k for (n, k) in visits_of(made, 8 * e, 8 * e + 8) if n == number)
+              for number in (0, 1) for e in range(4)]
+    assert all(len(half) == 4 for half in halves) and halves[0].isdisjoint(halves[1])
+    assert len({frozenset(halves[k:k + 2]) for k in (0, 2, 4, 6)}) == 4
 
 
 def test_weights_choose_tasks():
