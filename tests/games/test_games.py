@@ -192,6 +192,18 @@ def test_frames_of_an_action_are_merged():
     assert made.step((0.0,))[1:] == (3.0, "over")
 
 
+def test_a_player_sees_the_last_two_frames_of_an_action():
+    """Frame k lights pixel k alone: of four frames the third and the fourth are seen."""
+    class Marching(Lights):
+        def step(self, action):
+            self.count += 1
+            return np.eye(6, dtype=np.uint8)[[self.count - 1]][..., None].repeat(3, 2) * 200, 0.0, False, False, {}
+
+    made = Arcade(replace(LIGHTS, repeat=4), Marching())
+    made.begin(0)
+    assert np.flatnonzero(made.step((0.0,))[0].pixels[0, :, 0]).tolist() == [2, 3]
+
+
 def test_openings_are_drawn_from_the_seed():
     """Behind the frames in which nothing is heeded: moves without a shot, no two openings alike."""
     invaders, car = GAMES["space-invaders"], GAMES["car-racing"]
