@@ -21,7 +21,7 @@ def test_rate_by_hand():
 
 def test_warmup_is_steps_or_a_share():
     assert warmup_steps(Optim(1.0, warmup=200), 4648) == 200
-    assert warmup_steps(Optim(1.0, warmup=0.03), 4648) == 139
+    assert warmup_steps(Optim(1.0, warmup=0.03), 4648) == 139 and warmup_steps(Optim(1.0, warmup=0.03), 4660) == 140
     with pytest.raises(ConfigError, match="warm-up"):
         Optim(1.0, warmup=-1)
 
