@@ -44,6 +44,17 @@ def games(root):
     return root
 
 
+def conversations(root):
+    objects = {"ref": ["the cup"], "bbox": [[2, 3, 12, 11]]}
+    lines = [{"id": k, "images": [f"{k}.jpg"], "objects": objects, "messages": [
+        {"role": "user", "content": "<image>Find <ref-object>"}, {"role": "assistant", "content": "<bbox>"}]}
+        for k in range(3)]
+    write(root / "train.json", lines)
+    for k in range(3):
+        picture(root / f"images/{k}.jpg")
+    return root
+
+
 ROOTS = {  # name -> (make a folder, split, its annotation files)
     "coco": (coco, "val2017", ["annotations/instances_val2017.json", "annotations/captions_val2017.json"]),
     "coco-captions": (coco, "val2017", ["annotations/captions_val2017.json"]),
@@ -55,6 +66,7 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "games": (games, "train", ["car-racing/train/000007.jsonl"]),
     "llava": (llava, "", ["chat.json"]), "llava-captions": (llava, "", ["chat.json"]),
     "llava-665k": (text_layouts.llava_boxes, "", ["llava_v1_5_mix665k.json"]),
+    "conversations": (conversations, "", ["train.json"]),
     "ocr-vqa": (text_layouts.ocr_vqa, "train", ["dataset.json"]),
     "st-vqa": (text_layouts.st_vqa, "train", ["train_task_3.json"]),
     "docvqa": (text_layouts.docvqa, "train", ["train_v1.0_withQT.json"]),

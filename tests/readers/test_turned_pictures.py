@@ -13,10 +13,10 @@ from PIL import Image as Pillow
 from roots_of_readers import ROOTS
 
 from loupe.errors import FileError
+from loupe.framing import Framing
 from loupe.image import Image
 from loupe.plain import from_plain, to_plain
 from loupe.predictors.endpoint import data_url
-from loupe.predictors.framing import Framing
 from loupe.readers import READERS, reader
 from loupe.stored import from_stored, to_stored
 from loupe.writers.records import write_records

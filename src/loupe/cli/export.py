@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from loupe.codec import codec
     from loupe.data.corpus import Corpus
     from loupe.data.transcripts import write_transcripts
-    from loupe.predictors.framing import WHOLE, Framing
+    from loupe.framing import WHOLE, Framing
 
     marks = codec(args.codec)
     given = {"least": args.min_pixels, "most": args.max_pixels}

@@ -15,10 +15,10 @@ from loupe.codec import Codec, codec
 from loupe.endpoint import EndpointError, Reply, Settings
 from loupe.errors import ConfigError, ImageError, LoupeError, unknown_name
 from loupe.frame import Frame
+from loupe.framing import Framing, untouched
 from loupe.image import Image
 from loupe.predictor import unanswered
 from loupe.predictors.families import of_name
-from loupe.predictors.framing import Framing, untouched
 from loupe.predictors.heard import heard
 from loupe.predictors.line import Line, key_named, served
 from loupe.predictors.spoken import BEHIND, explained, messages

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from loupe.codec import Codec, codec
 from loupe.errors import CheckpointError, ConfigError
+from loupe.framing import Framing
 from loupe.image import Image
 from loupe.models.look import Limits
 from loupe.predictors.chatting import Chat
 from loupe.predictors.families import FAMILIES, OTHER, Family
-from loupe.predictors.framing import Framing
 from loupe.predictors.sights import LONGEST, Reading, Sights
 from loupe.predictors.spoken import BEHIND
 from loupe.predictors.view import View

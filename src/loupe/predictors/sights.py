@@ -11,6 +11,7 @@ from torch import Tensor
 from loupe.codec import Codec
 from loupe.dialogue import Dialogue
 from loupe.errors import ConfigError, ImageError, LoupeError
+from loupe.framing import Framing
 from loupe.image import Image
 from loupe.models.decoding import Prefix
 from loupe.models.device import within_memory
@@ -20,7 +21,6 @@ from loupe.models.vlm import additive
 from loupe.models.weighing import weigh
 from loupe.predictor import unanswered
 from loupe.predictors.chatting import Chat
-from loupe.predictors.framing import Framing
 from loupe.predictors.spoken import messages
 from loupe.sample import Answer, Sample
 

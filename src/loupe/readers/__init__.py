@@ -15,6 +15,7 @@ READERS = {
     "llava": "loupe.readers.llava:Llava",
     "llava-captions": "loupe.readers.llava:LlavaCaptions",
     "llava-665k": "loupe.readers.llava_boxes:LlavaBoxes",
+    "conversations": "loupe.readers.conversations:Conversations",
     "ocr-vqa": "loupe.readers.text_questions:OcrVqa",
     "st-vqa": "loupe.readers.text_questions:StVqa",
     "docvqa": "loupe.readers.text_questions:DocVqa",

@@ -151,3 +151,11 @@ def texts_of(entry: dict, note: Note) -> tuple[str, ...]:
         note("dialogue ends with a question: the question is left out", f"entry {entry.get('id')}")
         texts.pop()
     return tuple(texts)
+
+
+def handle(number: int, texts: tuple[str, ...]) -> str:
+    """A handle for a region that stands in none of the texts."""
+    name = f"<r{number}>"
+    while any(name in text for text in texts):
+        name = f"<{name}>"
+    return name

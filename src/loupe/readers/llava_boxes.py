@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loupe.errors import unknown_name
 from loupe.readers.base import Note, clipped_box
-from loupe.readers.llava import Llava
+from loupe.readers.llava import Llava, handle
 from loupe.readers.pictures import COCO_FOLDERS, usual_folders
 from loupe.record import Turns
 from loupe.regions import Region
@@ -39,7 +39,7 @@ class LlavaBoxes(Llava):
             numbers = tuple(match.groups())
             if numbers not in known:
                 box = self._box(numbers, width, height, note, f"entry {key}: {match[0]}")
-                known[numbers] = (self._handle(len(known) + 1, texts), box) if box is not None else None
+                known[numbers] = (handle(len(known) + 1, texts), box) if box is not None else None
         if None in known.values():
             note("dialogue with a box that is none: left out", f"entry {key}")
             return None
@@ -56,11 +56,3 @@ class LlavaBoxes(Llava):
 
     def _folders(self) -> list[Path]:
         return usual_folders(self.root, (self.split, *COCO_FOLDERS), ("coco", "visual_genome", "ocr_vqa", "textvqa"))
-
-    @staticmethod
-    def _handle(number: int, texts: tuple[str, ...]) -> str:
-        """A handle that stands in none of the texts."""
-        handle = f"<r{number}>"
-        while any(handle in text for text in texts):
-            handle = f"<{handle}>"
-        return handle

@@ -1,4 +1,4 @@
-"""How a picture becomes what a model of others sees."""
+"""Which frame a model of others sees its pictures through: a name of FRAMES with its settings, or the whole picture."""
 
 from __future__ import annotations
 
