@@ -58,6 +58,24 @@ def test_pixels_are_those_whose_centre_lies_inside():
     assert not pixels(Point(4, 0), 4, 2).any()
 
 
+def test_right_and_lower_edges_are_exclusive():
+    """Of a box, of its ring and of its pixels; many places at once say what each says alone."""
+    box = Box(2, 1, 5, 3)
+    x, y = np.meshgrid(np.arange(-1, 7, 0.5), np.arange(-1, 5, 0.5))
+    wanted = (x >= 2) & (x < 5) & (y >= 1) & (y < 3)
+    for shape in (box, Polygon(((2, 1), (5, 1), (5, 3), (2, 3))), Mask.from_array(pixels(box, 5, 3))):
+        assert (regions.holds(shape, x, y) == wanted).all()
+        assert [contains(shape, Point(*place)) for place in zip(x.flat, y.flat)] == wanted.ravel().tolist()
+    assert (regions.holds(Mask(5, 3, (0, 15)), x, y) == ((x >= 0) & (x < 5) & (y >= 0) & (y < 3))).all()
+
+
+def test_what_is_made_of_a_region_lies_on_its_picture():
+    ring, box = Polygon(((0, 0), (4, 0), (4, 4)), image=2), Box(0, 0, 4, 4, image=2)
+    for region in (Point(1, 1, 2), box, ring, Mask(2, 2, (1, 3), 2), Mask.from_polygons((ring,), 5, 5)):
+        assert region.box.image == regions.centre(region).image == clip(region, 9, 9).image == 2
+    assert noise(box, np.random.default_rng(0), 0.1).image == 2
+
+
 @quick
 @given(a=boxes, b=boxes)
 def test_iou_agrees_with_pycocotools(a, b):
