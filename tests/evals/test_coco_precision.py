@@ -77,6 +77,16 @@ def test_more_than_a_hundred_boxes_of_one_name():
     assert [p.ap, p.ap50] == pytest.approx(official([(said, true)])[:2], abs=1e-6)
 
 
+def test_the_limits_of_sizes_belong_to_both_sides():
+    """32 x 32 is small and medium, 96 x 96 medium and large; boxes exactly so large count alike."""
+    sides = (32, 96, 20, 120)
+    true = [Thing("cat", Box.from_xywh(200 * k, 0, side, side), side ** 2.0) for k, side in enumerate(sides)]
+    said = [Said("cat", t.box, 0.5 + k / 10) for k, t in enumerate(true[1:])]
+    said += [Said("cat", Box.from_xywh(0, 200 * k, side, side), 0.9 + k / 100) for k, side in enumerate((32, 96), 1)]
+    p = precision([(said, true)])
+    assert [p.ap, p.ap50, p.ap75, p.small, p.medium, p.large] == pytest.approx(official([(said, true)]), abs=1e-6)
+
+
 def given(seed: int):
     """Every thing's own box, named rightly seven times of ten; boxes overlap each other freely."""
     rng, out = np.random.default_rng(seed), []
