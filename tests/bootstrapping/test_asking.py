@@ -9,6 +9,7 @@ import pytest
 from boot_stubs import NAMES, Seer, Table, folder, opened, words
 
 from loupe.bootstrapping.asking import ask
+from loupe.bootstrapping.checks import _crop
 from loupe.bootstrapping.filters import CROWD, DAMAGED, MANY, NONE, NOTHING, SMALL, work
 from loupe.bootstrapping.pair import ALONE, Candidate, Pair, best, from_line, score, share, to_line
 from loupe.bootstrapping.settings import Rule, Settings
@@ -162,6 +163,13 @@ def test_every_check_sees_the_same_thing(tmp_path):
     assert (100, 100) in sizes and len(sizes) > 1
     views = {sample.images[0].content_hash for sample in seer.asked}
     assert len(views) == 2 * 4  # each picture, its mirror image and two crops that differ
+
+
+def test_every_picture_and_every_number_has_a_crop_of_its_own():
+    settings = Settings(least_area=0, crops=2, seed=3)
+    works = [work(k, record(Box(40, 40, 60, 60)), settings) for k in range(2)]
+    views = {_crop(each, number, settings).view for each in works for number in range(2)}
+    assert len(views) == 4 and _crop(works[0], 0, settings).view in views
 
 
 def test_words_are_mirrored_with_the_picture(tmp_path):
