@@ -13,13 +13,14 @@ from loupe.codec import codec
 from loupe.dialogue import dialogue
 from loupe.image import Image
 from loupe.models.assembly import build
+from loupe.models.batch import pack
 from loupe.models.tokenizer import train_tokenizer
 from loupe.models.tuner import Frozen, Full, Tune, apply
 from loupe.regions import Box, iou
 from loupe.sample import Sample, assistant, user
 from loupe.training.loop import Job, TrainingError, fit
 from loupe.training.objective import Language, LanguageWork
-from loupe.training.optim import optimiser
+from loupe.training.optim import optimiser, rate
 from loupe.training.recipe import Optim, Stage
 from loupe.training.state import Progress
 
@@ -50,7 +51,7 @@ def model(small):
     return made
 
 
-def trained(model, data, steps: int, **changes) -> list[dict]:
+def trained(model, data, steps: int, make=optimiser, **changes) -> list[dict]:
     """The metrics of a stage of `steps` updates over `data` again and again."""
     stage = replace(Stage("s", mixture_of(len(data[0])), Optim(3e-3), epochs=None, steps=steps,
                           batch=len(data) * len(data[0])), **changes)
@@ -62,7 +63,7 @@ def trained(model, data, steps: int, **changes) -> list[dict]:
     class Lines:
         write = staticmethod(lines.append)
 
-    job = Job(stage, 0, steps, data * steps, work, objective, optimiser(named, stage.optim), Accelerator(cpu=True),
+    job = Job(stage, 0, steps, data * steps, work, objective, make(named, stage.optim), Accelerator(cpu=True),
               workers=0, log_every=1)
     fit(job, Progress(stage="s"), Lines(), lambda due: None)
     return lines
@@ -102,6 +103,28 @@ def test_loss_is_the_mean_over_answer_tokens(model):
     expected = sum(float(s) for s, _ in sums) / sum(n for _, n in sums)
     assert len({n for _, n in sums}) == 3
     assert trained(model, data, 1)[0]["loss"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.5, None], ids=["clipped", "whole"])
+def test_what_the_optimiser_gets(model, share):
+    """At every update its learning rate and the gradient of the mean loss, cut down to `clip`. Adam hides how long a
+    gradient is; the journal says it as it was before."""
+    data, given = groups(4, 2), []
+    total, number = model(pack(data, model.encoder))
+    (total / number).backward()
+    whole = float(torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm())
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):  # and goes nowhere, so that the next update finds the same weights
+            group, = self.param_groups
+            norms = [p.grad.norm() for p in group["params"] if p.grad is not None]
+            given.append((group["lr"], float(torch.stack(norms).norm())))
+
+    optim = Optim(1e-3, warmup=2, schedule="linear", clip=share and share * whole)
+    lines = trained(model, data, 3, lambda named, optim: Watched(named.values(), lr=1.0), optim=optim, accumulation=2)
+    assert [line["grad_norm"] for line in lines] == pytest.approx([whole] * 3, rel=1e-3)
+    assert [lr for lr, _ in given] == [rate(optim, k, 3) for k in range(3)]
+    assert [norm for _, norm in given] == pytest.approx([(share or 1) * whole] * 3, rel=1e-3)
 
 
 def test_learns_a_batch_by_heart(model):
