@@ -155,6 +155,33 @@ def test_kinds_of_queries_look_at_their_own_memory():
     assert torch.allclose(other[:, :3], want[:, :3]) and not torch.allclose(other[0, 3:], want[0, 3:])
 
 
+@torch.no_grad()
+def test_pooling_and_sides_by_hand():
+    """Three visual and two grounding queries, whatever stands behind them. One matrix on [H_v; H_g] is the sum of one
+    on each half; what comes of it has length one."""
+    x = torch.arange(8.0)[None, :, None].expand(1, 8, 16)  # place k holds k; 5 to 7 are text
+    for pool, visual, grounding in (("mean", 1.0, 3.5), ("max", 2.0, 4.0)):
+        v, g = former(replace(TINY, pool=pool)).pooled(x)
+        assert (v == visual).all() and (g == grounding).all()
+    model, a, b = former(), torch.randn(2, 16), torch.randn(2, 16)
+    for side, names in ((model.image_side, ("visual", "grounding")), (model.text_side, ("spatial", "caption"))):
+        first, second = (model.contrast[name] for name in names)
+        whole = F.linear(torch.cat([a, b], 1), torch.cat([first.weight, second.weight], 1), first.bias + second.bias)
+        assert torch.allclose(side(a, b), whole / whole.norm(dim=1, keepdim=True), atol=1e-6)
+    for temperature, scale in ((0.07, 1 / 0.07), (0.001, 100.0), (-1.0, 100.0)):
+        model.temperature.fill_(temperature)
+        assert float(model.scale()) == pytest.approx(scale)
+
+
+@torch.no_grad()
+def test_attention_is_dropped_while_training_alone():
+    attention, x = former(replace(TINY, dropout=0.5)).blocks[0].attention, torch.randn(1, 6, 16)
+    attention.dropout.p = 0.0  # that of what comes out
+    assert torch.equal(attention(x, None), attention(x, None))
+    attention.train()
+    assert not torch.equal(attention(x, None), attention(x, None))
+
+
 def test_start():
     """Xavier (Glorot 2010): uniform within sqrt(6 / (in + out)); the rest as BERT starts."""
     torch.manual_seed(0)
