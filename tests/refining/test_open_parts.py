@@ -72,6 +72,39 @@ def test_siglip_probability_is_transformers_own(folders, pictures):
     assert {tag.word: tag.score for tag in made.tags(pictures[:1])[0]} == pytest.approx(wanted, abs=1e-5)
 
 
+def test_clips_probability_is_transformers_own_of_two_answers(folders, pictures):
+    made = tagging.load(folders("clip"), LISTED, Thresholds(tag=0.0))
+    sentences = [*(tagging.SENTENCE.format(word) for word, _ in LISTED), tagging.NEUTRAL]
+    batch = made.tokenizer(sentences, padding=True, return_tensors="pt")
+    frames = [tagging.squash(*pictures[0].size, 32)]
+    with torch.no_grad():
+        logits = made.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
+                            pixel_values=made.pixels.tensor(pictures[:1], frames, "cpu")).logits_per_image[0]
+    wanted = [float(torch.stack([logit, logits[-1]]).softmax(0)[0]) for logit in logits[:-1]]
+    found = {tag.word: tag.score for tag in made.tags(pictures[:1])[0]}
+    assert [found[word] for word, _ in LISTED] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_tags_at_their_threshold_are_said():
+    scores, least = torch.tensor([[0.5, 0.75, 0.25], [0.25, 0.25, 0.25]]), torch.tensor([0.5, 0.5, 0.5])
+    first, second = tagging.said(scores, ("cup", "plate", "sky"), least)
+    assert [(tag.word, tag.score) for tag in first] == [("plate", 0.75), ("cup", 0.5)] and second == ()
+
+
+def test_frames_by_hand(folders):
+    """Grounding-DINO: the shorter side 800, unless the longer one would pass 1333. SAM: the longer side fits, the rest
+    is filled to the right and below; SAM 2: squashed."""
+    made = detecting.load(folders("grounding-dino"), Thresholds())
+    assert made.sides == (64, 96)
+    made.sides = detecting.SHORT, detecting.LONG
+    for size, wanted in (((100, 80), (1000, 800)), ((40, 100), (533, 1333)), ((100, 100), (800, 800))):
+        place = made.frame(Image.of(np.zeros((*size[::-1], 3), np.uint8)))
+        assert (place.width, place.height) == wanted
+    picture, whole = Image.of(np.zeros((80, 60, 3), np.uint8)), Box(0, 0, 60, 80)
+    assert segmenting.load(folders("sam")).frame(picture).to_model(whole) == Box(0, 0, 48, 64)
+    assert segmenting.load(folders("sam2")).frame(picture).to_model(whole) == Box(0, 0, 128, 128)
+
+
 def test_prompts_are_the_processors(folders):
     made = detecting.load(folders("grounding-dino"), Thresholds())
     ((tags, ids, owner),) = made.prompts(["Cup", "red circle", "...", ""])
@@ -160,12 +193,13 @@ def test_segmenter(kind, folders, pictures):
     assert not np.allclose(together[0].rows[0], together[0].rows[1], atol=1e-3)
 
 
-def test_row_is_the_token_the_mask_is_made_of(folders, pictures):
+@pytest.mark.parametrize("kind", segmenting.KINDS)
+def test_row_is_the_token_the_mask_is_made_of(kind, folders, pictures):
     """Through the decoder's own head and the upscaled picture, the row gives back the mask that transformers says."""
-    made = segmenting.load(folders("sam"))
-    seen = {}
-    hook = made.model.mask_decoder.output_hypernetworks_mlps[0].register_forward_hook(
-        lambda module, given, out: seen.update(given=given[0]))
+    made = segmenting.load(folders(kind))
+    seen, decoder = {}, made.model.mask_decoder
+    head = decoder.hq_mask_mlp if kind == "sam_hq" else decoder.output_hypernetworks_mlps[0]
+    hook = head.register_forward_hook(lambda module, given, out: seen.update(given=given[0]))
     (found,) = made.segment(pictures[:1], [[Box(5, 5, 40, 50)]])
     hook.remove()
     assert found.rows[0] == pytest.approx(seen["given"][0, 0].numpy(), abs=1e-6)
