@@ -64,6 +64,11 @@ FORMS = [
     # padded to 640 x 640 as for shikra, two decimals: 200 / 640 = .3125
     ("llava", BOX, "[0.10, 0.31, 0.50, 0.69]"),
     ("llava", Point(320, 120), "[0.50, 0.31]"),
+    ("ferret", BOX, "[100, 250, 500, 750]"),
+    ("ferret", Box(64.6, 120.4, 320.6, 360.4), "[100, 250, 500, 750]"),  # int(), as the family does
+    ("ferret", Point(320, 120), "[500, 250]"),
+    ("internvl", BOX, "<box>[[100, 250, 500, 750]]</box>"),
+    ("internvl", CUPS, "<ref>the cup</ref><box>[[100, 250, 500, 750], [0, 0, 1000, 1000]]</box>"),
 ]
 
 
@@ -96,8 +101,7 @@ def steps(region, made: Frame, name: str) -> np.ndarray:
     values = np.array(flat(made.to_model(region)))
     if CODECS[name].space == "pixels":
         return values
-    grid = 1000 if name in ("pink", "chatspot", "lyrics", "shikra", "qwen2-vl", "qwen3-vl") else 100
-    return values / np.resize([made.width, made.height], values.size) * grid
+    return values / np.resize([made.width, made.height], values.size) * CODECS[name].numbers("box")[0].grid
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -112,7 +116,7 @@ def test_round_trip_within_half_a_bin(name, data):
     back = parsed.parts[0].region
     assert type(back) is type(region)
     error = steps(back, made, name) - steps(region, made, name)
-    low, high = (-1, 0) if name == "minigpt" else (-0.5, 0.5)
+    low, high = (-1, 0) if CODECS[name].rounding == "down" else (-0.5, 0.5)
     assert error.min() >= low - 1e-5 and error.max() <= high + 1e-5
 
 
@@ -141,7 +145,8 @@ def test_mean_signed_error(name):
     corners = rng.uniform(0.01, 0.99, (500, 2, 2)) * (617, 431)
     boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
     mean = bias(name, own_frame(name, 617, 431), boxes)
-    expected = -0.5 if name == "minigpt" else 0.0  # uniform errors: standard error 0.29 / sqrt(500) = 0.013
+    expected = -0.5 if CODECS[name].rounding == "down" else 0.0
+    # uniform errors: standard error 0.29 / sqrt(500) = 0.013
     assert np.abs(mean - expected).max() < 0.05
 
 
@@ -159,6 +164,12 @@ def test_reading_back_and_writing_gives_the_text(name, data):
     parsed = CODECS[name].parse(text, made)
     assert parsed.problems == ()
     assert CODECS[name].write(parsed.parts, made) == text
+
+
+def test_internvl_without_its_special_tokens_is_a_repair():
+    parsed = codec("internvl").parse("the cup[[100, 250, 500, 750]]", WIDE)
+    assert [p.kind for p in parsed.problems] == ["garbage"]
+    assert parsed.problems[0].repair.xyxy == pytest.approx(BOX.xyxy)
 
 
 def test_neighbouring_founds_of_two_tags_are_two_groups():

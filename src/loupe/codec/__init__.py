@@ -2,6 +2,8 @@
 
 from loupe.codec.chatspot import CHATSPOT
 from loupe.codec.codec import Codec
+from loupe.codec.ferret import FERRET
+from loupe.codec.internvl import INTERNVL
 from loupe.codec.llava import LLAVA
 from loupe.codec.lyrics import LYRICS
 from loupe.codec.minigpt import MINIGPT
@@ -16,7 +18,7 @@ from loupe.codec.xy import XY
 from loupe.errors import unknown_name
 
 CODECS: dict[str, Codec] = {c.name: c for c in (XY, PINK, CHATSPOT, LYRICS, MINIGPT, PAE, SHIKRA, QWEN2, QWEN, QWEN3,
-                                         LLAVA)}
+                                         LLAVA, FERRET, INTERNVL)}
 
 
 def codec(name: str) -> Codec:
