@@ -39,6 +39,9 @@ def test_negatives():
         assert (drawn[:, 2] == -1).all()
         share = (drawn[:, 0] == 1).float().mean()
         assert share < 0.05 if hard else abs(share - 1 / 3) < 0.01
+    alone = torch.tensor([[1000.0, 0.0, 0.0]])  # unlike everything but its own: the others weigh the same
+    own = torch.tensor([[True, False, False]])
+    assert [alignment.negatives(alone, own, draws[k, None]).item() for k in (1, -1)] == [1, 2]
     assert alignment.negatives(similarity, same, torch.ones(3)).tolist() == [3, 2, -1]  # rounding at the upper end
 
 
@@ -75,6 +78,9 @@ def test_objects_are_hidden_whole():
     assert (ids[hidden] == MARKS.mask).all() and torch.equal(ids[~hidden], said.spatial[~hidden])
     _, one = alignment.hide_objects(said.spatial, said.owner, draw, MARKS.mask, least=1)
     assert torch.equal(one[5], said.owner[5] == 1) and not one[3].any()  # 0.2 is the lower; nothing found in the 4th
+    _, there = alignment.hide_objects(torch.ones(1, 2).long(), torch.tensor([[0, -1]]), torch.tensor([[0.9, 0.2]]), 3,
+                                      least=1)
+    assert there.tolist() == [[True, False]]  # an object that is not there takes nobody's place
     _, everything = alignment.hide_objects(said.spatial, said.owner, draw, MARKS.mask, rate=1.0)
     assert torch.equal(everything, said.owner >= 0)
 

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from loupe.models import alignment
+from loupe.models import alignment, attending
 from loupe.training.aligning import TERMS, Aligned, Alignment
 from tests.models.tiny_former import MARKS, former, pictures, texts
 
@@ -98,6 +98,56 @@ def test_equal_captions_are_no_negatives(monkeypatch):
         assert same[0, 3] and same[3, 0] and same.sum() == 8
         assert drawn[0] not in (0, 3) and drawn[3] not in (0, 3) and (drawn >= 0).all()
     assert seen[1][0][0, 3]  # the first and the fourth picture: nothing was found, so nothing is written
+
+
+def test_each_objective_begins_with_its_own_marks(monkeypatch):
+    """§3.2: [BOS] and [CLS] for contrast and matching, [DEC] for captions, [MLM] for hidden objects. What contrast
+    compares are the places of [BOS] and [CLS]."""
+    begun, run, work = {}, Alignment.run, batch()
+
+    def watched(self, rule, memory, *texts):
+        x = run(self, rule, memory, *texts)
+        begun[rule.__name__] = [t and set(t[0][:, 0].tolist()) for t in texts]
+        if rule is attending.contrast:
+            begun["places"] = x[:, 5], x[:, 5 + texts[0][0].shape[1]]
+        return x
+
+    monkeypatch.setattr(Alignment, "run", watched)
+    objective, given = Alignment(former(), MARKS, least=1), {}
+    for name in ("spatial", "caption"):
+        objective.former.contrast[name].register_forward_hook(lambda m, x, out, name=name: given.update({name: x[0]}))
+    objective(work)
+    assert torch.equal(given["spatial"], begun["places"][0]) and torch.equal(given["caption"], begun.pop("places")[1])
+    assert begun == {"contrast": [{MARKS.bos}, {MARKS.cls}], "match": [{MARKS.bos}, {MARKS.cls}],
+                     "caption": [None, {MARKS.dec}], "spatial": [{MARKS.mlm}, None]}
+
+
+@torch.no_grad()
+def test_pairs_are_matched_as_they_would_be_one_by_one(monkeypatch):
+    """(picture, caption) by the visual queries, (what was found, spatial text) by the grounding ones; -1: none."""
+    chosen = [[1, 2, 0], [2, 0, 1], [2, 0, -1], [1, 2, 0]]  # wrong captions, spatial texts, pictures for either
+    drawn = iter(chosen)
+    monkeypatch.setattr(alignment, "negatives", lambda *_: torch.tensor(next(drawn)))
+    objective, work = Alignment(former(), MARKS), part(batch(), slice(0, 3))
+    _, sides = objective._contrast(work, objective.former.memory(work.tower, work.found))
+    got = objective._match(work, sides)
+
+    def loss(head: int, picture: int, text: int, truth: int) -> torch.Tensor:
+        one = part(work, slice(picture, picture + 1))
+        said = [t[text:text + 1] for t in (work.texts.spatial, work.texts.spatial_real, work.texts.caption,
+                                           work.texts.caption_real)]
+        x = objective.run(attending.match, objective.former.memory(one.tower, one.found), said[:2], said[2:])
+        logits = objective.former.match[("visual", "grounding")[head]](objective.former.pooled(x)[head])
+        return torch.nn.functional.cross_entropy(logits, torch.tensor([truth]))
+
+    want = torch.zeros(())
+    for k in range(3):
+        for head in (0, 1):
+            text, picture = chosen[head][k], chosen[2 + head][k]
+            pairs = [loss(head, k, k, 1), loss(head, k, text, 0)]
+            pairs += [loss(head, picture, k, 0)] if picture >= 0 else []
+            want += sum(pairs) / len(pairs) / 2
+    assert torch.allclose(got, want, atol=1e-5)
 
 
 def test_one_picture_has_no_negatives():
