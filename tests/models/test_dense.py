@@ -249,6 +249,7 @@ def test_expected_colours():
     mean = look.pixels(3, expected=True)
     assert (np.abs(mean.astype(int) - 127.5) < 40).all()
     values, numbers = dense._values(model.encoder)
+    assert len(numbers) == 101 and (numbers[0], numbers[20], numbers[100]) == (0, pytest.approx(51), 255)
     body = bodies(model, places(3, look.images[0]))[0]
     rail = Grammar(model.encoder.codec, "colour", pieces(model))
     said = asked(model, look, [body], 40, rail=rail, watch=values)[0]
@@ -296,6 +297,35 @@ def test_masks_inside_a_box():
     assert nothing.asked == 0 and nothing.mask.area == 0 and nothing.box is None
 
 
+def test_a_mask_of_places_by_hand():
+    """2 x 2 places of a picture 4 wide and 3 high: each has two columns, the upper ones two of three rows."""
+    mask = dense.mask_of(np.array([[0.9, 0.5], [0.6, 0.2]]), (4, 3), 1)
+    assert mask.array().tolist() == [[True, True, False, False]] * 3 and mask.image == 1
+    mask = dense.mask_of(np.array([[0.9, 0.6], [0.5, 0.2]]), (4, 3))
+    assert mask.array().tolist() == [[True] * 4, [True] * 4, [False] * 4]
+
+
+def test_the_second_of_two_pictures():
+    """Of another shape than the first: its pixels, and a mask of the thing in a box of it."""
+    model = tiny(marks="xy", seed=2)
+    look = Look.at(model, [picture(1, 60, 40), picture(2, 30, 50)])
+    points = [Point((i + 0.5) * 10, (j + 0.5) * 50 / 3, 1) for j in range(3) for i in range(3)]
+    asked = [Sample(look.images, (question("reconstruction", region=point),), "reconstruction") for point in points]
+    for said, colour in zip(look.answers(asked, constrain="colour"), look.pixels(3, image=1).reshape(-1, 3)):
+        assert said.parts == (Colour(*colour.tolist()),)
+    box = Box(0, 0, 28, 45)
+    found = look.likely("", 3, within=box, boxed=True, image=1)
+    assert found.asked == 9 and (found.mask.width, found.mask.height, found.mask.image) == (30, 50, 1)
+    thing = Box(*box.xyxy, 1)
+    many = bodies(model, [Sample(look.images, (question("segmentation", region=point, thing=thing),), "segmentation")
+                          for point in points])
+    _, words = dense._words(look, ("yes", "no"))
+    with torch.inference_mode():
+        logits = Rows(model, look.prefix, [0] * 9, many, 1).ask()
+    expected = logits[:, list(words)].float().softmax(-1)[:, 0].numpy()
+    assert np.abs(found.probability.reshape(-1) - expected).max() < 1e-4
+
+
 def disc(grid: int, seen: list):
     """A disc that is asked about."""
     truth = np.hypot(*(np.mgrid[:grid, :grid] + 0.5 - grid / 2)) < grid / 3
@@ -322,6 +352,9 @@ def test_refinement_asks_where_nothing_is_sure():
     found, count = dense.refined(lambda cells: np.full(len(cells), 0.95), np.ones((16, 16), bool), 4)
     assert count == 16 and (found == np.float32(0.95)).all()
     assert dense.refined(lambda cells: np.full(len(cells), 0.6), np.ones((16, 16), bool), 4, sure=0.5)[1] == 16
+    seen: list[int] = []
+    dense.refined(lambda cells: seen.extend(cells) or np.full(len(cells), dense.SURE), np.ones((8, 8), bool), 2)
+    assert seen == [2 * 8 + 2, 2 * 8 + 6, 6 * 8 + 2, 6 * 8 + 6]  # a block is asked in its middle; so sure is enough
 
 
 def test_refinement_finds_a_box_between_the_coarse_places():
@@ -348,6 +381,9 @@ def test_bad_input():
             ("sure", lambda: look.segment("a cup", 8, sure=float("nan")))):
         with pytest.raises(ConfigError, match=where):
             wrong()
+    two = Look.at(look.model, [picture(1), picture(2)])
+    with pytest.raises(ConfigError, match="first picture alone.*within"):  # its box would be taken for the second's
+        two.likely("a cup", 4, within=True, image=1)
     with pytest.raises(ConfigError, match="no such picture"):
         Look.at(tiny(marks="xy"), []).pixels(2)
     with pytest.raises(CodecError, match="no way to write a colour"):

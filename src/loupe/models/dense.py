@@ -103,6 +103,9 @@ def likely(look, phrase: str, grid: int = 32, *, coarse: int | None = None, sure
         raise ConfigError("no probability of a settled place", got=sure, expected="0.5 to 1", where="sure")
     if boxed and within is False:
         raise ConfigError("no box to mean the thing by", got="within=False", expected="a box, or True", where="within")
+    if within is True and image:
+        raise ConfigError("a box is found on the first picture alone", got=f"within=True, image={image}",
+                          expected="a box of that picture", where="within")
     named = bool(phrase.strip())
     if not named and not (boxed and isinstance(within, Box)):
         raise ConfigError("there is nothing to look for", got=repr(phrase), expected="a phrase")
