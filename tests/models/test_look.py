@@ -13,7 +13,7 @@ from loupe.dialogue import dialogue
 from loupe.errors import ConfigError
 from loupe.models.assembly import build
 from loupe.models.decoding import Rows, see
-from loupe.models.look import Limits, Look, answer, turn
+from loupe.models.look import Limits, Look, answer, chunks, turn
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import train_tokenizer
 from loupe.predictors.seen import SeenBy
@@ -117,6 +117,16 @@ def test_batches_of_any_size_answer_alike():
     whole = [a.raw for a in Look.at(model, images, Limits(answer=16)).answers(asked)]
     for limits in (Limits(rows=1, answer=16), Limits(rows=5, answer=16), Limits(tokens=1, answer=16)):
         assert [a.raw for a in Look.at(model, images, limits).answers(asked)] == whole
+
+
+def test_batches_keep_to_their_limits():
+    """Three questions of 4 tokens behind 10, with room for 6: 20 each."""
+    bodies = [(1,) * 4] * 3
+    for tokens, rows, sizes in ((60, 9, [3]), (59, 9, [2, 1]), (60, 2, [2, 1]), (1, 9, [1, 1, 1])):
+        made = chunks([2, 0, 1], bodies, 10, Limits(rows=rows, tokens=tokens, answer=6))
+        assert [len(chunk) for chunk in made] == sizes
+    room = [Limits(answer=6, constrain=kind).longest for kind in (None, "boxes", "free", "box", "point", "colour")]
+    assert room == [6, 6, 6, 96, 96, 96] and Limits(answer=200, constrain="box").longest == 200
 
 
 def test_several_pictures_and_pictures_inside_a_question():

@@ -66,6 +66,7 @@ def test_a_long_group_goes_on_in_another_row_with_the_same_image(tokenizer, word
     whole = batches.pack(groups[:1], model.encoder)
     split = batches.pack(groups[:1], model.encoder, max_length=int(whole.ids.shape[1]) - 1)
     assert len(whole.ids) == 1 and len(split.ids) == 2 and len(split.pixels) == 1
+    assert len(batches.pack(groups[:1], model.encoder, max_length=int(whole.ids.shape[1])).ids) == 1  # it just fits
     assert torch.allclose(model.losses(whole), model.losses(split), atol=1e-5)
 
 
