@@ -172,6 +172,7 @@ def test_distinct_boxes():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 7], [0, 0, 10, 5], [20, 0, 30, 10]], float)
     assert distinct(boxes, 0.6).tolist() == [0, 2, 3]
     assert distinct(boxes, 0.8).tolist() == [0, 1, 2, 3]
+    assert distinct(boxes, 0.5).tolist() == [0, 2, 3]  # by half is no more than half
     assert distinct(boxes[:0], 0.6).tolist() == []
 
 

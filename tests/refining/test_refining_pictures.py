@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,8 @@ def test_what_leaves_the_view_leaves_with_its_tag():
     assert [tag.word for tag in tags] == ["red", "plate"]
     (plate,) = things
     assert plate.box == Box(0, 0, 10, 30) and plate.mask.area == 300  # 10 x 30 of 20 x 40: more than 0.3
+    corner = replace(whole, things=(thing("cup", Box(20, 20, 56, 56)),))  # 6 x 6 of 36 x 36, four times as large
+    assert through(corner, Frame(100, 100, 200, 200, Box(50, 50, 100, 100)))[1] == ()
     assert through(whole, Frame(100, 100, 50, 50, Box(50, 70, 100, 100)))[1] == ()
 
 
