@@ -171,6 +171,9 @@ def test_clipping_points_and_polygons():
         with pytest.raises(RegionError):
             clip(Point(x, y), 100, 80)
     assert clip(Polygon(((-5, 1), (5, 1), (5, 99))), 100, 80).points == ((0, 1), (5, 1), (5, 80))
+    for touching in (Box(-5, 1, 0, 9), Box(1, -5, 9, 0), Box(100, 1, 105, 9), Box(1, 80, 9, 85)):
+        with pytest.raises(RegionError, match="outside its picture"):
+            clip(touching, 100, 80)
 
 
 @quick

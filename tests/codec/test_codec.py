@@ -184,7 +184,8 @@ def test_what_the_model_does_not_see_is_clipped():
     crop = Frame(640, 480, 224, 224, Box(100, 100, 300, 300))
     assert codec("pink").text(Box(0, 0, 200, 640), crop) == "[0.000,0.000,0.500,1.000]"
     assert codec("pink").text(Box(120, 100, 120, 100), crop) == "[0.100,0.000,0.100,0.000]"  # empty as given
-    for region in (Box(0, 0, 100, 100), Box(301, 0, 640, 480), Point(99, 200), Polygon(((0, 0), (9, 0), (9, 9)))):
+    for region in (Box(0, 0, 100, 100), Box(301, 0, 640, 480), Point(99, 200), Polygon(((0, 0), (9, 0), (9, 9))),
+                   Box(0, 150, 100, 200), Box(150, 300, 200, 400)):  # what touches an edge shows nothing
         with pytest.raises(CodecError, match="outside"):
             codec("xy").text(region, crop)
 
