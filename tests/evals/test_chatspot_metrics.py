@@ -117,6 +117,9 @@ def test_pope_by_hand():
         0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     assert dict(s.unreadable) == {"neither yes nor no": 1}
     assert measure("yes-no", [p("no", "no")])["F1"] == 0
+    s = measure("yes-no", [p("yes", "yes"), p("yes", "no"), p("yes", "no"), p("yes", "yes"), p("no", "yes")])
+    assert [s[n] for n in ("accuracy", "precision", "recall", "F1", "yes-ratio", "yes-ratio of the truth")] == [
+        2 / 5, 2 / 4, 2 / 3, 4 / 7, 4 / 5, 3 / 5]
 
 
 @pytest.mark.parametrize("answer, letter", [

@@ -109,6 +109,12 @@ def test_lists_of_boxes():
     assert scores["all and only"] == 0.5
 
 
+def test_the_best_pair_is_matched_first():
+    """IoU 0.90 before 0.60, although the two of 0.60 would make two pairs."""
+    true, found = [Box(0, 0, 10, 10), Box(3, 0, 13, 10)], [Box(0.5, 0, 10.5, 10), Box(-2.5, 0, 7.5, 10)]
+    assert matches(found, true) == matches(found[::-1], true[::-1]) == 1
+
+
 def test_matching_is_as_good_as_trying_everything_where_boxes_are_told_apart():
     rng = Random(1)
     for _ in range(50):

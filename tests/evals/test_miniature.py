@@ -229,6 +229,7 @@ def test_masks_by_hand():
     assert scores["cIoU"] == 10 / 30 and scores["gIoU"] == pytest.approx((8 / 10 + 2 / 20) / 2)
     assert scores["cIoU of the said box, filled"] == 18 / 30 and scores["cIoU of the true box, filled"] == 1
     assert scores["cIoU above the said box"] == pytest.approx(-8 / 30)
+    assert scores["cIoU above the true box"] == pytest.approx(-20 / 30)
     assert measure("masks", [said(mask(0, 0, 5, 2))])["cIoU"] == 0
 
 
