@@ -1,5 +1,6 @@
 """`loupe check`: the table, the totals, what is missing, the exit code."""
 
+import json
 import shutil
 
 import pytest
@@ -56,3 +57,44 @@ def test_one_is_missing(folder, tmp_path, capsys):
     shutil.rmtree(part / "art")
     assert main(["check", "chatspot", "--root", str(part)]) == 2
     assert "1 of its folders is missing" in capsys.readouterr().out
+
+
+@pytest.fixture
+def own(tmp_path, folder, monkeypatch):
+    """A mixture of records in a folder of its own; the second line has its box as fractions."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "records", tmp_path / "mine")
+    lines = [json.loads(text) for text in (tmp_path / "mine/train.jsonl").read_text().splitlines()[:2]]
+    for each in lines:
+        each["picture"] = str((folder / "records" / each["picture"]).resolve())
+        each["phrases"], each["objects"] = [], each["objects"][:1]
+    lines[1]["objects"][0]["box"] = {"box": [0.1, 0.2, 0.4, 0.6]}
+    del lines[1]["objects"][0]["shape"]
+    (tmp_path / "mine/train.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    (tmp_path / "mix.json").write_text(json.dumps({"pairs_per_image": 1, "sources": [
+        {"name": "mine", "reader": "records", "folder": "mine", "split": "train", "tasks": [["region", 1]]}]}))
+    return lines
+
+
+def test_what_is_odd_is_said_by_check_and_by_build(own, capsys):
+    assert main(["check", "mix.json", "--root", "."]) == 0
+    said = capsys.readouterr().out
+    assert "1 x region within one pixel: fractions of the picture?" in said and "everything is there" not in said
+    assert main(["build", "mix.json", "--root", ".", "--out", "corpus"]) == 0
+    assert "1 x region within one pixel: fractions of the picture?" in capsys.readouterr().out
+
+
+def test_a_source_without_a_picture_is_not_there(own, tmp_path, capsys):
+    (tmp_path / "mine/train.jsonl").write_text("\n")
+    assert main(["check", "mix.json", "--root", "."]) == 2
+    said = capsys.readouterr().out
+    assert "no picture of it is there" in said and "everything is there" not in said
+
+
+def test_a_picture_that_is_none_is_told(own, tmp_path, capsys):
+    own[0]["picture"] = "words.jpg"
+    (tmp_path / "mine/words.jpg").write_text("these are words")
+    (tmp_path / "mine/train.jsonl").write_text("".join(json.dumps(each) + "\n" for each in own))
+    assert main(["check", "mix.json", "--root", "."]) == 0
+    said = capsys.readouterr().out
+    assert "1 x picture does not decode" in said and "words.jpg" in said

@@ -41,7 +41,7 @@ def test_a_torn_line_and_a_foreign_one_are_told(made):
     path.write_bytes(b"".join([lines[0], b'{"no": "picture"}\n', *lines[1:]]))
     with pytest.raises(FileError, match="no record") as error:
         Records(root)
-    assert f"byte {len(lines[0])}" in str(error.value)
+    assert "train.jsonl: line 2" in str(error.value) and "docs/own-data.md" in str(error.value)
     bad = json.loads(lines[0]) | {"objects": [{"id": "1", "bix": 3}]}
     path.write_text(json.dumps(bad) + "\n")
     with pytest.raises(FileError, match="no record"):
@@ -107,3 +107,14 @@ def test_things_are_counted_without_reading_the_whole_line(made):
     read = Records(root)
     assert [read.things(k) for k in range(len(read))] == [
         sum(not o.crowd and o.part_of is None for o in r.objects) for r in records]
+
+
+def test_ids_of_no_object_are_counted(made):
+    root, _ = made
+    path = root / "train.jsonl"
+    data = json.loads(path.read_text().splitlines()[0])
+    path.write_text(json.dumps({**data, "relations": [
+        {"subject": data["objects"][0]["id"], "predicate": "beside", "object": "gone"}]}) + "\n")
+    read = Records(root)
+    assert read[0].relations and read.problems["id of no object"] == 1
+    assert read.examples["id of no object"] == [f"record {read[0].id}: gone"]

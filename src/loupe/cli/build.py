@@ -33,6 +33,7 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
+    from loupe.cli.check import print_odd
     from loupe.data.corpus import write_corpus
     from loupe.data.draw import open_mixture
     from loupe.errors import ConfigError
@@ -46,6 +47,10 @@ def run(args) -> None:
     corpus = write_corpus(groups, args.out, shard_size=args.shard_size, roots=roots, workers=args.workers)
     for reason, number in sorted(corpus.drops.items()):
         print(f"{number:>10,}  {reason}")
+    for each in groups.opened:
+        if each.records.problems:
+            print(f"{each.source.name}, as far as it was read (all of it: loupe check --exact):")
+            print_odd(each.records.problems, {why: some[0] for why, some in each.records.examples.items() if some})
     named = args.what if not args.what.endswith(".json") else "RECIPE"
     same = " ".join([named, f"--data {args.out}", *(f"--root {root}" for root in args.root)])
     print(f"{corpus.manifest['samples']:,} questions on {len(corpus):,} pictures in {args.out}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from loupe.cli.roots import add_root, roots_of
 
@@ -33,15 +34,16 @@ def run(args: argparse.Namespace) -> int:
     every = [(mixture, source) for mixture in mixtures for source in mixture.sources]
     reached: dict[tuple, int] = {}  # a folder's pictures count once, however many sources read them
     pairs = dialogues = missing = 0
-    about = False
+    about = odd = False
     print(f"{'source':<18}{'pictures':>10}{'published':>11}{'pairs':>11}{'dialogues':>11}  folder")
     for stock in stocks(every, roots, None if args.exact else LOOKED_AT):
         source = stock.source
         folder = "/".join(part for part in (source.folder, source.split) if part)
         if stock.missing:
             missing += 1
-            print(f"{source.name:<18}{'missing':>10}{number(published.get(source.name)):>11}{'':>22}  {folder}\n"
+            print(f"{source.name:<18}{'unusable':>10}{number(published.get(source.name)):>11}{'':>22}  {folder}\n"
                   f"    {stock.missing}")
+            print_odd(stock.left_out, stock.examples)
             continue
         place = (source.reader, source.folder, source.split)
         reached[place] = max(reached.get(place, 0), stock.pictures)
@@ -49,9 +51,8 @@ def run(args: argparse.Namespace) -> int:
         mark = "" if stock.exact else "~"
         print(f"{source.name:<18}{stock.pictures:>10,}{number(published.get(source.name)):>11}"
               f"{mark + format(stock.pairs, ','):>11}{mark + format(stock.dialogues, ','):>11}  {folder}")
-        for reason, count in sorted(stock.left_out.items()):
-            example = stock.examples.get(reason, "")
-            print(f"    odd or left out: {count:,} x {reason}" + (f" ({example:.80})" if example else ""))
+        print_odd(stock.left_out, stock.examples)
+        odd = odd or bool(stock.left_out)
     for held in {h: None for mixture in mixtures for h in mixture.held_out}:
         why = held_out(held, roots)
         if why:
@@ -65,8 +66,10 @@ def run(args: argparse.Namespace) -> int:
     trains = hasattr(made, "stages")
     roots_said = " ".join(f"--root {root}" for root in args.root)
     name = args.recipe.removesuffix(".json").rpartition("/")[2]
-    print(f"{missing} of its folders {be} missing or wrong; docs/real-data.md says how they should lie" if missing else
-          f"everything is there; next: loupe {'train' if trains else 'build'} {args.recipe} {roots_said} "
+    there = "every source is there, what is odd or left out stands above" if odd else "everything is there"
+    print(f"{missing} of its folders {be} missing or wrong; docs/real-data.md and docs/own-data.md say how they should "
+          "lie" if missing else
+          f"{there}; next: loupe {'train' if trains else 'build'} {args.recipe} {roots_said} "
           f"--out {'runs' if trains else 'corpora'}/{name}")
     return 2 if missing else 0
 
@@ -76,6 +79,13 @@ def said_by(name: str) -> tuple[dict[str, int], dict[str, int]]:
     from loupe.recipes import chatspot
 
     return (chatspot.PUBLISHED, chatspot.TOTALS) if name in ("chatspot", "chatspot-665k") else ({}, {})
+
+
+def print_odd(left_out: Mapping[str, int], examples: Mapping[str, str]) -> None:
+    """Below its source: each reason, how often, the first example."""
+    for reason, count in sorted(left_out.items()):
+        example = examples.get(reason, "")
+        print(f"    odd or left out: {count:,} x {reason}" + (f" ({example:.80})" if example else ""))
 
 
 def number(value: int | None) -> str:

@@ -19,6 +19,7 @@ from loupe.record import Record
 from loupe.tasks import task
 
 LOOKED_AT = 400  # records of a source whose pairs are counted; the rest is reckoned from their mean
+OPENED = 40  # about so many pictures of a source are opened, to see whether they are pictures
 PAIRS: dict[str, Callable[[Record], int]] = {  # task -> question-answer pairs a record holds for it
     "caption": lambda r: len(r.captions),
     "question": lambda r: sum(q.region is None for q in r.questions),
@@ -33,7 +34,7 @@ PAIRS: dict[str, Callable[[Record], int]] = {  # task -> question-answer pairs a
 
 @dataclass(frozen=True)
 class Stock:
-    """One source as it lies there; `missing` says why nothing of it does."""
+    """One source as it lies there; `missing` says why nothing of it can be used."""
 
     source: Source
     pictures: int = 0
@@ -58,7 +59,8 @@ def stocks(sources: Iterable[tuple[Mixture, Source]], roots: Roots, looked_at: i
             check_allowed(mixture, source)
             records = reader(source.reader)(place(roots, source.folder), source.split, **source.options)
             check_made_of(mixture, source, records)
-            yield counted(source, records, looked_at)
+            stock = counted(source, records, looked_at)
+            yield stock if stock.pictures else replace(stock, missing="no picture of it is there")
         except LoupeError as error:
             yield Stock(source, missing=str(error))
 
@@ -68,6 +70,7 @@ def counted(source: Source, records, looked_at: int | None) -> Stock:
     known = pictures if looked_at is None else min(pictures, looked_at)
     picks = np.unique(np.linspace(0, len(records) - 1, known).astype(int)) if known else np.zeros(0, int)
     asked = [(name, task(name, **source.task_options.get(name, {}))) for name, _ in source.tasks]
+    opened = set(picks[::max(1, len(picks) // OPENED)].tolist())
     pairs, dialogues, read = 0, 0, 0
     for k in tqdm(picks, desc=source.name, unit="picture", delay=2, disable=None, leave=False):
         try:
@@ -75,6 +78,11 @@ def counted(source: Source, records, looked_at: int | None) -> Stock:
         except (ImageError, FileError) as error:
             records.note("record cannot be read", error)
             continue
+        if k in opened:
+            try:
+                _ = record.image.size
+            except (ImageError, FileError) as error:
+                records.note("picture does not decode (of those opened)", f"{record.image.name}: {error}")
         read += 1
         pairs += sum(PAIRS[name](record) if name in PAIRS else len(made.every(record)) for name, made in asked)
         dialogues += len(record.dialogues) * any(name == "dialogue" for name, _ in asked)

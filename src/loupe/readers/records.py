@@ -20,6 +20,7 @@ from loupe.stored import from_stored
 
 MARK = b'"picture": "'
 EDGE = 1.0  # pixels: less is rounding
+WRITTEN = "docs/own-data.md says how a record is written"
 ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # a character beyond the first 65,536, or half of one
 
 
@@ -75,22 +76,23 @@ class Records(Reader):
             if ESCAPED.search(line):  # perhaps half a character, which JSON may spell and nothing can hold
                 json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
-            raise FileError("a line is no JSON", got=str(error), where=f"{self.path}: byte {at}") from None
+            raise FileError("a line is no JSON", got=str(error), expected="a whole record on every line",
+                            where=self._place(at), do=WRITTEN) from None
         if not isinstance(data, dict) or not isinstance(data.get("picture"), str):
-            raise FileError("a line is no record", got=repr(data)[:80], expected='{"picture": ..., "id": ...}',
-                            where=f"{self.path}: byte {at}")
+            raise FileError("a line is no record", got=repr(data)[:80], expected='{"picture": ..., "id": ...} a line',
+                            where=self._place(at), do=WRITTEN)
         return data
 
     def things(self, i: int) -> int:
         return sum(not o.get("crowd") and o.get("part_of") is None for o in self._data(i)[0].get("objects", ()))
 
-    def _data(self, i: int) -> tuple[dict, str]:
-        """(the line, where it stands)"""
+    def _data(self, i: int) -> tuple[dict, int]:
+        """(the line, its first byte)"""
         at, size = (int(v) for v in self._starts[i])
         with open(self.path, "rb") as file:
             file.seek(at)
             line = file.read(size)
-        return self._parse(line, at), f"{self.path}: byte {at}"
+        return self._parse(line, at), at
 
     def pictured(self, i: int) -> Pictured:
         data, _ = self._data(i)
@@ -98,23 +100,30 @@ class Records(Reader):
         return Pictured(Image(path=self.root / data["picture"]), extra if isinstance(extra, dict) else {})
 
     def _record(self, i: int, note: Note) -> Record:
-        data, where = self._data(i)
+        data, at = self._data(i)
         try:
-            record = from_stored(data, self.root, where)
-        except FileError as error:
-            line = f": line {self._line(i)}"
-            raise FileError(error.what, got=error.got, where=str(error.where).replace(where, f"{self.path}{line}"),
-                            do=error.do) from None
+            record = from_stored(data, self.root)
+        except FileError as error:  # its place within the line is known, that of the line is counted now
+            raise FileError(error.what, got=error.got, where=f"{self._place(at)}{error.where}", do=error.do) from None
         for region in (*(o.box for o in record.objects), *(p.region for p in record.phrases)):
             reason = odd(region, record.width, record.height)
             if reason:
                 note(reason, f"record {record.id}: {region}")
+        for strange in sorted(named(record) - {o.id for o in record.objects}):
+            note("id of no object", f"record {record.id}: {strange}")
         return record
 
-    def _line(self, i: int) -> int:
-        """Number of the line of record i, counted from 1."""
+    def _place(self, at: int) -> str:
+        """Where the line stands that begins at this byte; lines count from 1."""
         with open(self.path, "rb") as file:
-            return file.read(int(self._starts[i][0])).count(b"\n") + 1
+            number = file.read(at).count(b"\n") + 1
+        return f"{self.path}: line {number}"
+
+
+def named(record: Record) -> set[str]:
+    """Ids by which phrases, relations, words and parts name objects."""
+    ids = {each.object for each in (*record.phrases, *record.relations, *record.words)}
+    return (ids | {r.subject for r in record.relations} | {o.part_of for o in record.objects}) - {None}
 
 
 def odd(region: Region, width: int, height: int) -> str:
