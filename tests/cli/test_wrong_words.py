@@ -97,3 +97,12 @@ def test_what_a_model_may_be_is_said():
         loupe.load("minni")
     with pytest.raises(ConfigError, match=r"name mini, a folder, an id of the hub \(org/name\), http"):
         loupe.load("zzzz")
+
+
+@pytest.mark.parametrize("argv,says", [
+    (("check", "pink", "--rot", "data"), "unknown option: got '--rot'; did you mean '--root'?"),
+    (("train", "pink", "--root=data", "--oout=runs"), "unknown option: got '--oout'; did you mean '--out'?"),
+    (("evaluate", "mini", "mini", "--limits", 5), "unknown option: got '--limits'; did you mean '--limit'?"),
+])
+def test_a_misspelt_option_is_named_before_what_is_missing(argv, says, capsys):
+    assert says in line(capsys, *argv)

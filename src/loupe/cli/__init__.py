@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 import sys
 from importlib import import_module
 
@@ -51,6 +52,14 @@ WRONG_INPUT, STOPPED = 2, 130
 class Parser(argparse.ArgumentParser):
     """argparse whose complaints are one line, like every other error here."""
 
+    def check_options(self, argv: list[str]) -> None:
+        """Leave with the nearest name of an option that does not exist, before anything else is missed."""
+        for word in argv[:argv.index("--")] if "--" in argv else argv:
+            option = word.partition("=")[0]
+            if re.fullmatch(r"--[a-z][a-z-]*", option) and option not in self._option_string_actions:
+                known = [name for name in self._option_string_actions if name.startswith("--")]
+                self.error(str(unknown_name("option", option, known)))
+
     def error(self, message: str):
         message = message.replace(", path=value", "")  # never required
         self.exit(WRONG_INPUT, f"{self.prog}: {message}; see `{self.prog} --help`\n")
@@ -71,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"loupe: {unknown_name('verb', verb, VERBS)}; see `loupe --help`", file=sys.stderr)
         return WRONG_INPUT
     verb_parser = parser(verb)
+    verb_parser.check_options(argv[1:])
     args = verb_parser.parse_intermixed_args(argv[1:])  # path=value may stand behind options
     return _guarded(verb, args)
 
