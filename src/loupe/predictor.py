@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from loupe.errors import ConfigError
 from loupe.image import Image
 from loupe.sample import Answer, Problem, Sample
 
@@ -47,6 +48,15 @@ def seen(predictor: Predictor, looks: Sequence[tuple[Image, ...]]) -> Seen | Pre
     """The predictor with these looks kept, where it has a method `seen` for that; else the predictor itself."""
     keep = getattr(predictor, "seen", None)
     return predictor if keep is None else keep(looks)
+
+
+def weighing(predictor: Predictor, looks: Sequence[tuple[Image, ...]] = ()) -> Seen:
+    """What weighs answers about these looks; a ConfigError where the predictor cannot."""
+    view = seen(predictor, looks)
+    if not hasattr(view, "weigh"):
+        raise ConfigError("this model cannot weigh answers", got=predictor.name, expected="a checkpoint of loupe or of "
+                          "transformers", do="ask for letters instead: iconqa-test, iconqa-val")
+    return view
 
 
 def able(predictor: Predictor, what: str) -> bool:

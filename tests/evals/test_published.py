@@ -236,6 +236,33 @@ def test_options_are_weighed_of_no_picture(tmp_path):
         evaluate(Blind(Says(truth)), "iconqa-ranked-test", tmp_path, count="any")
 
 
+class Prefers(Weighs):
+    """Likes one answer whatever it is shown; a picture that is not grey adds to others."""
+
+    def __init__(self, added, **logs):
+        super().__init__(**logs)
+        self.added = added
+
+    def weigh(self, samples):
+        for sample in samples:
+            seen = sample.images[0].path is not None
+            log = self.logs.get(words(sample))
+            yield None if log is None else log + seen * self.added.get(words(sample), 0.0)
+
+
+def test_what_a_picture_adds_decides_where_answers_are_calibrated(tmp_path):
+    question_layouts.iconqa(tmp_path / "iconqa")
+    model = Prefers({"nö": 0.5, "b": -0.3, "c": 0.1}, yes=-1.0, nö=-4.0, a=-2.0, b=-1.0, c=-9.0)
+    raw = BENCHMARKS["iconqa-ranked-test"]
+    ask = lambda what: [p.answer.text for p in evaluate(model, what, tmp_path, count="any").predictions]  # noqa: E731
+    assert ask(raw) == ["yes", "b"]
+    assert ask(replace(raw, form="calibrated")) == ["nö", "c"]
+    blind = evaluate(Blind(model), replace(raw, form="calibrated"), tmp_path, count="any").predictions
+    assert [p.answer.text for p in blind] == [p.extra["options"][0] for p in blind], "grey adds nothing to grey"
+    unasked = evaluate(Prefers({}, yes=-1.0), replace(raw, form="calibrated"), tmp_path, count="any").predictions
+    assert unasked[0].answer.text == "yes" and unasked[1].answer.problems[0].kind == "picture"
+
+
 def test_answers_of_each_kind_are_weighed_where_questions_bring_no_options():
     asked = [Sample((), (user("?"),), "region", f"q{k}", f"r{k}", {"truth": truth, "kind": kind})
              for k, (kind, truth) in enumerate((("point-name", "star"), ("point-colour", "red"), ("other", "1")))]

@@ -1,6 +1,7 @@
 """Options that are never shown: the model weighs each as its answer, and the most probable one is taken.
 
 So a model that was never taught the form of an answer is asked for what it sees, not for the form.
+"ranked" takes the probability as it is, "calibrated" what the picture adds to it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from dataclasses import replace
 from itertools import islice
 
 from loupe.errors import ConfigError
-from loupe.image import Image
-from loupe.predictor import Predictor, seen
+from loupe.predictor import Predictor, weighing
 from loupe.sample import Answer, Problem, Sample, Turn
 
 TOGETHER = 16  # questions whose pictures are kept in sight at once
@@ -35,24 +35,37 @@ class Ranked:
         while some := list(islice(samples, TOGETHER)):
             for s in some:
                 if not s.extra.get("options"):
-                    raise ConfigError("a question has no options to weigh", got=s.id, where="form ranked",
+                    raise ConfigError("a question has no options to weigh", got=s.id, where="answers that are weighed",
                                       expected="options, as multiple-choice asks about",
                                       do="leave out the form, or questions without options")
-            view = weighing(self.predictor, tuple(dict.fromkeys(s.images for s in some)))
             solved = [replace(s, turns=(*s.turns, Turn("assistant", (option,))))
                       for s in some for option in s.extra["options"]]
-            weights = iter(view.weigh(solved))
+            weights = iter(self._weights(solved))
             for s in some:
                 yield _best(s.extra["options"], list(islice(weights, len(s.extra["options"]))))
 
+    def _weights(self, solved: list[Sample]) -> Iterable[float | None]:
+        return weighing(self.predictor, tuple(dict.fromkeys(s.images for s in solved))).weigh(solved)
 
-def weighing(predictor: Predictor, looks: Sequence[tuple[Image, ...]] = ()):
-    """What weighs answers about these looks; a ConfigError where the predictor cannot."""
-    view = seen(predictor, looks)
-    if not hasattr(view, "weigh"):
-        raise ConfigError("this model cannot weigh answers", got=predictor.name, expected="a checkpoint of loupe or of "
-                          "transformers", do="ask for letters instead: iconqa-test, iconqa-val")
-    return view
+
+class Calibrated(Ranked):
+    """A predictor that answers with the option whose log-probability the picture raises most: from what it is behind a
+    grey picture of the same size and the same words.
+
+    What a model likes to say whatever it is shown decides no answer then, which it does where a form of answers was
+    never taught (the contextual calibration of arXiv 2102.09690, as the pointwise mutual information of 2104.08315).
+    Shown grey pictures alone it takes the first option.
+    """
+
+    @property
+    def identity(self) -> dict:
+        return {**super().identity, "calibrated": True}
+
+    def _weights(self, solved: list[Sample]) -> Iterator[float | None]:
+        from loupe.predictors.blind import Blind  # predictors know evals
+
+        for seen, unseen in zip(super()._weights(solved), Blind(self.predictor).weigh(solved), strict=True):
+            yield None if seen is None or unseen is None else seen - unseen
 
 
 def closed(samples: Iterable[Sample], among: Mapping[str, Sequence[str]]) -> Iterator[Sample]:

@@ -10,9 +10,8 @@ from functools import cache
 from PIL import Image as Pillow
 
 from loupe.errors import ConfigError, ImageError
-from loupe.evals.ranked import weighing
 from loupe.image import Image
-from loupe.predictor import Predictor, unanswered
+from loupe.predictor import Predictor, unanswered, weighing
 from loupe.sample import Answer, Sample
 
 GREY = (128, 128, 128)
