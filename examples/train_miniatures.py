@@ -1,4 +1,4 @@
-"""Train loupe's miniatures anew, in order, on any machine: world, vision, tower, language, refiner, mini; judge mini.
+"""Train loupe's miniatures anew, in order, on any machine: world, tower, vision, language, refiner, mini; judge mini.
 
     python examples/train_miniatures.py --out miniatures                      hours on two cores
     python examples/train_miniatures.py --out miniatures --images 200000 --scale 8 --workers 12      on an accelerator
@@ -19,7 +19,7 @@ from loupe import cli
 from loupe.recipes.refiner import MINI_REFINER
 from loupe.training.refiner_run import pretrain_refiner
 
-PARTS = ("vision", "tower", "language", "refiner", "mini")
+PARTS = ("tower", "vision", "language", "refiner", "mini")
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -47,9 +47,10 @@ def scaled(recipe, scale: float):
 def recipe_of(part: str, args: argparse.Namespace):
     recipe = MINI_REFINER if part == "refiner" else loupe.recipe("mini" if part == "mini" else f"mini-{part}")
     recipe = scaled(recipe, args.scale).change(f"seed={args.seed}")
-    if part == "mini":  # on the parts made here, not on those the package carries
-        recipe = recipe.change(f"model.vision.checkpoint={args.out / 'tower/vision'}",
-                               f"model.language.checkpoint={args.out / 'language/language'}")
+    if part in ("vision", "mini"):  # on the parts made here, not on those the package carries
+        recipe = recipe.change(f"model.vision.checkpoint={args.out / 'tower/vision'}")
+    if part == "mini":
+        recipe = recipe.change(f"model.language.checkpoint={args.out / 'language/language'}")
     return recipe.change(*(text.partition(".")[2] for text in args.changes if text.split(".")[0] == part))
 
 

@@ -76,8 +76,8 @@ def test_train_miniatures(tmp_path, monkeypatch):
     """One step each; run again nothing is trained anew, and a part that is missing comes back."""
     module = runpy.run_path(str(EXAMPLES / "train_miniatures.py"))
     monkeypatch.chdir(tmp_path)
-    scores = module["main"]([*ONCE, "--only", "vision", "tower"])
-    assert list(scores) == ["vision", "tower"] and scores["vision"]["pictures"] == 6
+    scores = module["main"]([*ONCE, "--only", "tower", "vision"])
+    assert list(scores) == ["tower", "vision"] and scores["vision"]["pictures"] == 6
     made = stamps(tmp_path / "all")
     assert made.keys() == {"vision/vision", "tower/vision"}
     shutil.rmtree(tmp_path / "all/tower/vision")
@@ -88,7 +88,7 @@ def test_train_miniatures(tmp_path, monkeypatch):
     recipes = {part: module["recipe_of"](part, every) for part in module["PARTS"]}
     assert recipes["vision"].stages[0].steps * 2 == loupe.recipe("mini-vision").stages[0].steps
     assert {stage.name: stage.batch for stage in recipes["mini"].stages}["talk"] == 256
-    assert recipes["mini"].model.vision.checkpoint == "there/tower/vision"
+    assert recipes["mini"].model.vision.checkpoint == recipes["vision"].model.vision.checkpoint == "there/tower/vision"
     assert recipes["mini"].model.language.checkpoint == "there/language/language"
 
 
@@ -107,7 +107,7 @@ def test_miniatures_are_judged_on_the_judging_worlds(tmp_path, monkeypatch):
 
 
 def few_pictures(monkeypatch) -> None:
-    monkeypatch.setattr(layout, "JUDGING", tuple(replace(s, images=4, val=2) for s in layout.JUDGING))
+    monkeypatch.setattr(layout, "JUDGING", tuple(replace(s, images=4, val=8) for s in layout.JUDGING))
 
 
 @pytest.mark.long

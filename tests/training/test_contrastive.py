@@ -29,6 +29,7 @@ WORDS = ["A large red cup.", "There is a star and a heart in this picture.", "A 
 def tiny():
     """Four pictures an update, four updates."""
     made = recipe("mini-vision").change(
+        "model.vision.checkpoint=",
         *(f"model.vision.config.{side}_config.{name}={value}" for side in ("vision", "text") for name, value in (
             ("hidden_size", 32), ("intermediate_size", 32), ("num_hidden_layers", 1), ("num_attention_heads", 2))),
         "model.vision.config.vision_config.patch_size=24", "model.vision.config.projection_dim=16",
