@@ -64,6 +64,16 @@ def test_regions_name_their_picture():
         parts_of("@0:point(1,2)", 2)
 
 
+def test_regions_are_pixels_of_their_picture(talk):
+    for wrong, said in (("@box(0.1,0.25,0.4,0.6)", r"less than a pixel: got @box\(0.1,0.25,0.4,0.6\), .* 80 x 60"),
+                        ("@2:point(80,10)", r"beside its picture: got @2:point\(80,10\), expected .* 80 x 60"),
+                        ("@polygon(5,70,9,61,20,65)", "beside its picture"), ("@box(-9,1,-2,5)", "beside its picture")):
+        with pytest.raises(RegionError, match=said):
+            talk.line(f"What is {wrong}?")
+    assert not talk.said
+    assert talk.line("What is @box(60,50,200,90)?")[0] == "turn 1", "what juts out is cut"
+
+
 def test_turns_are_taken_back_and_begun_anew(talk, tmp_path):
     assert talk.line("What is @2:box(4,6,21,30)?")[:2] == ["turn 1", "  @2:box(5,6,21,30)  0.50  thing"]
     assert talk.line("And?") == ["turn 3"]

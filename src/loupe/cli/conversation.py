@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from loupe.cli.typed import parts_of, spelled
+from loupe.cli.typed import inside, parts_of, spelled
 from loupe.errors import ConfigError, unknown_name
 from loupe.sample import Answer, Found, Regions, Sample, Turn, turn
 
@@ -49,7 +49,8 @@ class Conversation:
         raise unknown_name("command", word, COMMANDS)
 
     def ask(self, text: str) -> list[str]:
-        parts = tuple(parts_of(text, len(self.look.images)))
+        images = self.look.images
+        parts = inside(parts_of(text, len(images)), [image.size for image in images])
         before = self.talk.turns
         answer = self.talk.say(*parts)
         self.said.append((turn(*parts).parts, answer))

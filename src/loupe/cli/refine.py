@@ -88,7 +88,8 @@ def pictures(given: list[str]) -> list:
         if path.is_dir():
             inside = sorted(below(path))
             if not inside:
-                raise FileError("no picture in this folder", got="none", where=path)
+                raise FileError("no picture in this folder", got="none", where=path,
+                                expected="files named .jpg, .png, ... in it or below", do="check the path")
             paths += inside
         elif path.is_file():
             paths.append(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from loupe.errors import RegionError, unknown_name
 from loupe.regions import Box, Point, Polygon, Region
@@ -30,6 +31,22 @@ def parts_of(text: str, pictures: int | None = None) -> list[str | Region]:
     return parts
 
 
+def inside(parts: Sequence[str | Region], sizes: Sequence[tuple[int, int]]) -> tuple[str | Region, ...]:
+    """The same parts, whose regions lie on pictures of these sizes; a RegionError for one that lies beside its picture,
+    or whose coordinates are shares of it."""
+    for region in parts:
+        if isinstance(region, str):
+            continue
+        (width, height), box = sizes[region.image], region.box
+        picture = f"pixels of a picture of {width} x {height}"
+        if not isinstance(region, Point) and max(box.xyxy) <= 1:
+            raise RegionError("a region of less than a pixel", got=spelled(region, 4), expected=picture,
+                              do="multiply shares by width and height")
+        if box.x1 >= width or box.y1 >= height or box.x2 < 0 or box.y2 < 0:
+            raise RegionError("a region beside its picture", got=spelled(region), expected=picture)
+    return tuple(parts)
+
+
 def _region(number: str | None, kind: str, inside: str, where: str, pictures: int | None) -> Region:
     if kind not in KINDS:
         raise unknown_name("kind of region", kind, KINDS, where=where)
@@ -47,7 +64,7 @@ def _region(number: str | None, kind: str, inside: str, where: str, pictures: in
     return {"box": Box, "point": Point}[kind](*numbers, image)
 
 
-def spelled(region: Region) -> str:
+def spelled(region: Region, digits: int = 1) -> str:
     """As one may type it again."""
     if isinstance(region, Point):
         numbers = (region.x, region.y)
@@ -57,4 +74,8 @@ def spelled(region: Region) -> str:
         numbers = region.box.xyxy
     kind = {Point: "point", Polygon: "polygon"}.get(type(region), "box")
     number = f"{region.image + 1}:" if region.image else ""
-    return f"@{number}{kind}({','.join(f'{v:.1f}'.removesuffix('.0') for v in numbers)})"
+    return f"@{number}{kind}({','.join(_short(v, digits) for v in numbers)})"
+
+
+def _short(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
