@@ -36,7 +36,7 @@ def test_held_out_answers_are_weighed_and_each_can_be_right(tmp_path):
     first = replace(PINK.worlds[0], images=1, val=60)
     data.write(replace(PINK, worlds=(first,)), tmp_path)
     for column in PINK.columns:
-        assert column.held_out == (column.benchmark.form == "ranked") == bool(column.benchmark.among)
+        assert column.held_out == (column.benchmark.form == "calibrated") == bool(column.benchmark.among)
         if column.held_out:
             assert len(open_questions(column.benchmark, tmp_path / first.folder, "any")) >= 30, column.name
 

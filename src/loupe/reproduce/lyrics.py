@@ -18,7 +18,7 @@ from loupe.models.tuner import Frozen, Full, Tune
 from loupe.recipes.lyrics import SMALL_FORMER
 from loupe.recipes.mini import BETAS, SMALL, TOWER_CONFIG, UNSAID
 from loupe.recipes.parts import HOW, SAID, TEXT
-from loupe.reproduce.experiment import Claim, Column, Experiment, Row, Table, World
+from loupe.reproduce.experiment import FIRST_TOWER, Claim, Column, Experiment, Row, Table, World
 from loupe.training.recipe import Optim, Recipe, Refined, Stage
 
 STEPS, ALIGN, FEW = 200, 120, 30  # of a row; of stage one; of the row that has less of it
@@ -227,6 +227,7 @@ LYRICS = Experiment(
         "Parts: the contrastive tower `loupe/vision`, the language model `loupe/language`, which has read scenes said "
         "in words but never seen a picture, and the shipped refiner, which has: it knows the world's things by name. "
         "Its findings are made once and shared by all cells; what they cost is in the first.",
+        FIRST_TOWER,
         "Stage one aligns the MQ-Former on captions and spatial text (Eq. 5); stage two mixes all families of tasks.",
         "differs from paper: LLaVA-Bench is the last question of a conversation, HallusionBench whether a thing is "
         "there, because no judge is at hand and the world has no riddles.",

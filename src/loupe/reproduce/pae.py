@@ -18,7 +18,7 @@ from loupe.models.tuner import Frozen, Full, Tune
 from loupe.recipes.mini import BETAS, EVERYTHING, SMALL, TOWER_CONFIG, UNSAID
 from loupe.recipes.pae import PIXELS, REFER
 from loupe.reproduce import photos
-from loupe.reproduce.experiment import Claim, Column, Experiment, Play, Recording, Row, Table, World
+from loupe.reproduce.experiment import FIRST_TOWER, Claim, Column, Experiment, Play, Recording, Row, Table, World
 from loupe.reproduce.pink import printed
 from loupe.training.recipe import Optim, Recipe, Stage
 
@@ -294,6 +294,7 @@ PAE = Experiment(
         "frozen. That language model has answered pixel questions through its own tower; rows without pixel questions "
         "begin with that, too, so what such questions add may be told too small here.",
         "Learnt from the shipped parts alone, a cell of four minutes finds 5 % of things and reads no pixel.",
+        FIRST_TOWER,
         "differs from paper: location tokens, a whole language model, twelve questions a picture, half of them about "
         "pixels (a quarter in stage 3); grounding, regions and open questions stand for MiniGPT-v2's data.",
         "All pictures are the world's but in \"Table 2 on photos\", which wants a folder of photos: `--photos DIR`.",
