@@ -242,13 +242,13 @@ PINK = Experiment(
     tables=(DATA, TOWER, TEXTS, FINETUNE),
     notes=(
         "Parts: the contrastive tower `loupe/vision` and the language model `loupe/language`, which has read scenes "
-        "said in words (statements, choices and questions about stated places among them, as Vicuna has read much) but has "
-        "never seen a picture. They are brought together once: the projection alone, on captions (§3.1), then "
+        "said in words (statements, choices and questions about stated places among them, as Vicuna has read much) but "
+        "has never seen a picture. They are brought together once: the projection alone, on captions (§3.1), then "
         f"{LOOKING} steps of the baseline's tasks beside a frozen tower. Every row of every seed begins as that model, "
         "\"w/o VG\" as one that saw captions for as long, the random tower as one of its own: intervals are those of "
         "rows behind one beginning, not of beginnings.",
         "differs from paper: the contrastive tower begins as `loupe/tower`, which was supervised patch by patch, by "
-        "boxes, too; captions alone teach a tower of minutes colours and no shapes, where CLIP has 400 million of them.",
+        "boxes, too; captions alone teach a tower of minutes colours and no shapes. CLIP read 400 million of them.",
         "differs from paper: that common beginning, because rows of minutes that begin from parts see next to nothing "
         "(grounding 5 to 9 % in all), and what does not see cannot tell data apart.",
         "Held out: no row is trained on statements, choices, open questions or anything at a point, not even in words. "
