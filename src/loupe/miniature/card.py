@@ -33,8 +33,8 @@ WORLD_ONLY = ("It knows the miniature world and nothing else: drawn shapes, pers
               " their colours, sizes, textures and words. On photos it is a start for training, not a model. ")
 KINDS: dict[str, Kind] = {
     "loupe/vision": Kind("vision", "pretrain vision", "A small CLIPModel: which caption belongs to which picture.",
-                         'VisionSpec("loupe/vision")', WORLD_ONLY + "Contrastive training keeps what tells captions "
-                         "apart; places and exact colours are said better by loupe/tower."),
+                         'VisionSpec("loupe/vision")', WORLD_ONLY + "Its tower began as loupe/tower: captions of whole "
+                         "pictures alone, so few of them, teach colours and no shapes."),
     "loupe/tower": Kind("vision", "pretrain vision --dense", "A small CLIPVisionModel, supervised patch by patch: "
                         "whose the patch is, of what kind, where that thing ends.", 'VisionSpec("loupe/tower", '
                         'layer=-1, size=96)', WORLD_ONLY + "It has no text side."),
