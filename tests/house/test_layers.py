@@ -13,7 +13,7 @@ import loupe
 
 SOURCE = Path(loupe.__file__).parent
 CORE = {"errors", "regions", "image", "frame", "codec", "dialogue", "record", "sample", "plain", "config", "drawing",
-        "predictor", "augment", "shipped", "contour", "stored", "named", "framing"}
+        "predictor", "augment", "shipped", "contour", "stored", "named", "framing", "blind"}
 # who may import whom beside their own kind; core is open to all
 BELOW = {
     "readers": set(),

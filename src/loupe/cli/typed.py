@@ -32,8 +32,8 @@ def parts_of(text: str, pictures: int | None = None) -> list[str | Region]:
 
 
 def inside(parts: Sequence[str | Region], sizes: Sequence[tuple[int, int]]) -> tuple[str | Region, ...]:
-    """The same parts, whose regions lie on pictures of these sizes; a RegionError for one that lies beside its picture,
-    or whose coordinates are shares of it."""
+    """The same parts, whose regions lie on pictures of these sizes; a RegionError for one that lies outside its
+    picture, or whose coordinates are shares of it."""
     for region in parts:
         if isinstance(region, str):
             continue
@@ -43,7 +43,7 @@ def inside(parts: Sequence[str | Region], sizes: Sequence[tuple[int, int]]) -> t
             raise RegionError("a region of less than a pixel", got=spelled(region, 4), expected=picture,
                               do="multiply shares by width and height")
         if box.x1 >= width or box.y1 >= height or box.x2 < 0 or box.y2 < 0:
-            raise RegionError("a region beside its picture", got=spelled(region), expected=picture)
+            raise RegionError("a region outside its picture", got=spelled(region), expected=picture)
     return tuple(parts)
 
 

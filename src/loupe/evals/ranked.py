@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from loupe.blind import Blind
 from loupe.errors import ConfigError
 from loupe.predictor import Predictor, weighing
 from loupe.sample import Answer, Problem, Sample, Turn
@@ -62,8 +63,6 @@ class Calibrated(Ranked):
         return {**super().identity, "calibrated": True}
 
     def _weights(self, solved: list[Sample]) -> Iterator[float | None]:
-        from loupe.predictors.blind import Blind  # predictors know evals
-
         for seen, unseen in zip(super()._weights(solved), Blind(self.predictor).weigh(solved), strict=True):
             yield None if seen is None or unseen is None else seen - unseen
 

@@ -137,12 +137,18 @@ def half(tensor: Tensor, key: str, where: Path) -> Tensor:
     return small
 
 
+def _pathless(config: dict) -> dict:
+    """A config without what one machine or version says, its inner configs likewise."""
+    return {key: _pathless(value) if isinstance(value, dict) else value for key, value in config.items()
+            if key not in ("_name_or_path", "torch_dtype")}
+
+
 def _settings(fresh: Path) -> None:
     """config.json says float16 and no path; a language model's says whose tokenizer it was trained with."""
     path = fresh / "config.json"
     if not path.is_file():
         raise CheckpointError("a part has no settings", expected="config.json", where=path)
-    plain = {key: value for key, value in read(path).items() if key not in ("_name_or_path", "torch_dtype")}
+    plain = _pathless(read(path))
     plain["dtype"] = "float16"
     if plain.get("architectures", [""])[0].endswith("ForCausalLM"):
         plain[TOKENIZER_HASH] = vocabulary_hash(assembly.load_tokenizer(fresh))

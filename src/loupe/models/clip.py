@@ -116,6 +116,7 @@ def save_clip(clip: nn.Module, tokenizer, vision: VisionSpec, folder: str | Path
         raise ConfigError("a tower with adapters cannot be written in transformers layout",
                           got=f"{len(adapters(clip))} adapters", do="train without them")
     clip = copy.deepcopy(clip).to("cpu")
+    clip.config.vision_config._name_or_path = ""  # where the tower began lies on one machine
     merge_lora(clip.vision_model)
     with torch.no_grad():
         clip.logit_scale.copy_(scale(clip).log())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from loupe.blind import Blind, without
 from loupe.errors import ConfigError
 from loupe.predictors.baselines import BASELINES, baseline
-from loupe.predictors.blind import Blind, without
 from loupe.predictors.naming import Named, named
 from loupe.shipped import MINI, folder
 

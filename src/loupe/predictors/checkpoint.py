@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 
+from loupe.blind import MODULES, grey_of
 from loupe.errors import CheckpointError, ConfigError, unknown_name
 from loupe.image import Image
 from loupe.models.decoding import Memory
 from loupe.models.look import Limits, Look
 from loupe.models.vlm import VLM
-from loupe.predictors.blind import MODULES, grey_of
 from loupe.predictors.seen import SeenBy
 from loupe.refining.finder import of_model
 from loupe.sample import Answer, Sample
