@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, judge, spread, summary
+from loupe.reproduce.verdict import AGREES, DISAGREES, MISSING, OPEN, judge, judge_same, spread, summary
 
 
 def test_interval_by_hand():
@@ -60,3 +60,28 @@ def test_a_row_that_does_not_look_better_than_the_blind_proves_nothing():
     errors = judge(LOW, HIGH, 1000, unseen=0.05, lower=True)
     assert errors.said == OPEN and "neither" in errors.why, "of errors less is better"
     assert judge(LOW, HIGH, 1000, unseen=0.5, lower=True).said == AGREES
+
+
+def test_not_the_mean_but_the_interval_lies_beyond_what_does_not_look():
+    """HIGH reaches from 78.5 to 83.5 %."""
+    near = judge(HIGH, LOW, 1000, unseen=0.795)
+    assert near.said == OPEN and "neither is certainly better" in near.why
+    assert judge(HIGH, LOW, 1000, unseen=0.78).said == AGREES
+    assert judge(LOW, HIGH, 1000, unseen=0.13, lower=True).said == OPEN, "errors of 11 %, up to 13.5"
+
+
+@pytest.mark.parametrize("above, slack, lower, said", [
+    (three(0.70, 0.71, 0.72), 0.0, False, DISAGREES),  # steps of -12, -11, -10 points: -11 +- 2.48
+    (three(0.70, 0.71, 0.72), 0.08, False, DISAGREES), (three(0.70, 0.71, 0.72), 0.12, False, OPEN),
+    (three(0.70, 0.71, 0.72), 0.14, False, AGREES), (three(0.70, 0.71, 0.72), 0.0, True, AGREES),
+    (three(0.81, 0.82, 0.83), 0.0, False, OPEN), (three(0.92, 0.93, 0.94), 0.0, True, DISAGREES),
+    (three(0.92, 0.93, 0.94), 0.14, True, AGREES)])
+def test_one_model_twice_is_judged_by_its_steps(above, slack, lower, said):
+    verdict = judge_same(above, three(0.82, 0.82, 0.82), slack=slack, lower=lower)
+    assert verdict.said == said and "same seeds" in verdict.why
+
+
+def test_one_model_twice_needs_seeds():
+    assert judge_same({0: 0.9}, {1: 0.5}).said == MISSING
+    one = judge_same({0: 0.9, 2: 0.1}, {0: 0.5})
+    assert one.said == OPEN and one.why == "+40.0; one seed"
