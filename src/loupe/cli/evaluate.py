@@ -168,12 +168,13 @@ def _open(names: list[str], roots, args: argparse.Namespace, suite: bool, out: P
 def _answerable(predictor, opened: list, may_lack: set[str]) -> list:
     """Without the benchmarks whose answers this model cannot weigh, each with a line; refused where one is named by
     itself, or none is left."""
+    from loupe.evals.ranked import WEIGHED
     from loupe.predictor import weighing
 
     kept, refused = [], None
     for questions in opened:
         try:
-            if predictor is not None and questions.benchmark.form in ("ranked", "calibrated"):
+            if predictor is not None and questions.benchmark.form in WEIGHED:
                 weighing(predictor)
         except ConfigError as error:
             if questions.benchmark.name not in may_lack:

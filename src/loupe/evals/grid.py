@@ -16,7 +16,7 @@ from loupe.errors import ConfigError
 from loupe.evals.ladder import ladder
 from loupe.evals.metrics.exact import tidy
 from loupe.evals.metrics.reconstruction import errors
-from loupe.evals.ranked import Calibrated, Ranked
+from loupe.evals.ranked import WEIGHED
 from loupe.evals.spec import Benchmark
 from loupe.image import downsampled
 from loupe.predictor import Predictor
@@ -121,7 +121,7 @@ class Colours(Grid):
             yield Sample(s.images, (turn,), "reconstruction", f"{s.id}#{k}", s.record)
 
 
-FORMS = {"mask": Masks, "colours": Colours, "ranked": Ranked, "calibrated": Calibrated}
+FORMS = {"mask": Masks, "colours": Colours, **WEIGHED}
 
 
 def asked(predictor: Predictor, what: Benchmark) -> Predictor:

@@ -67,6 +67,9 @@ class Calibrated(Ranked):
             yield None if seen is None or unseen is None else seen - unseen
 
 
+WEIGHED = {"ranked": Ranked, "calibrated": Calibrated}  # forms of a benchmark
+
+
 def closed(samples: Iterable[Sample], among: Mapping[str, Sequence[str]]) -> Iterator[Sample]:
     """The questions with the answers of their kind as extra["options"]; a ConfigError where the true one is none of
     them."""
