@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 
@@ -276,3 +277,37 @@ def test_a_newer_model_is_asked_in_its_own_words(capsys):
     assert all(answer.regions[0].xyxy == pytest.approx(RED.xyxy) for answer in answers)
     assert stub.bodies[-1]["max_completion_tokens"] == 70 and not {"max_tokens", "temperature"} & stub.bodies[-1].keys()
     assert capsys.readouterr().err.count("refuses") == 2
+
+
+DROPPED = re.compile(r"<\|\w+\|>")
+
+
+def vllm(body, pictures):
+    """Writes a box as Qwen2-VL does; special tokens are dropped unless the request says to keep them."""
+    written = "<|object_ref_start|>red<|object_ref_end|><|box_start|>(200,200),(800,800)<|box_end|>"
+    return DROPPED.sub("", written) if body.get("skip_special_tokens", True) else written
+
+
+@pytest.mark.parametrize("codec, asked", [("qwen2-vl", {"skip_special_tokens": False}), ("qwen3-vl", {})])
+def test_a_server_keeps_the_special_tokens_a_codec_needs(codec, asked):
+    with served(vllm) as (url, stub):
+        answer, = load(url, codec=codec).answer([where("Where is red?")])
+    body, = stub.bodies
+    assert {k: v for k, v in body.items() if "special" in k} == asked
+    if asked:  # named, not words before a box
+        assert [(f.phrase, f.region.xyxy) for f in answer.found] == [("red", pytest.approx(RED.xyxy))]
+        assert answer.text == "" and not answer.problems
+
+
+@pytest.mark.parametrize("refusal", [
+    "[{'type': 'extra_forbidden', 'loc': ('body', 'skip_special_tokens'), 'msg': 'Extra inputs are not permitted'}]",
+    "Unrecognized request argument supplied: skip_special_tokens"])
+def test_a_server_that_knows_no_such_field_is_asked_without_it(refusal, capsys):
+    def say(body, pictures):
+        return (400, refusal) if "skip_special_tokens" in body else vllm(body, pictures)
+
+    with served(say) as (url, stub):
+        answers = list(load(url, codec="qwen2-vl", rows=1).answer([where("Where is red?")] * 3))
+    assert [answer.raw for answer in answers] == ["red(200,200),(800,800)"] * 3 and len(stub.bodies) == 4
+    told, = capsys.readouterr().err.splitlines()
+    assert told.startswith("seer refuses skip_special_tokens; left out:")

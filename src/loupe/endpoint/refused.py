@@ -8,7 +8,7 @@ import sys
 from tqdm import tqdm
 
 INSTEAD = {"max_tokens": "max_completion_tokens"}
-LEFT_OUT = ("temperature", "seed")
+LEFT_OUT = ("temperature", "seed", "skip_special_tokens")
 UNKNOWN = re.compile(r"unsupported|(not|n't) support|not (allowed|permitted|available)|only the default|deprecated"
                      r"|unrecogni[sz]ed|unknown|unexpected", re.I)
 MEANS = {
@@ -16,6 +16,8 @@ MEANS = {
                   "nothing is said (finish_reason length), give --max-tokens more",
     "temperature": "left out: answers are drawn as the endpoint draws them, and differ from time to time",
     "seed": "left out: drawn answers differ from time to time",
+    "skip_special_tokens": "left out: where it drops special tokens from answers, places arrive without their marks, "
+                           "and the server has to be told to keep them",
 }
 
 

@@ -174,6 +174,8 @@ class Endpoint:
                          "content": "".join(item["text"] for item in content) if words else content})
         body = {"model": self.model, "messages": said, "temperature": self.asking.temperature,
                 "max_tokens": self.asking.answer}
+        if self.codec.tokens:  # vLLM's name: unless told so, it drops them from what is said
+            body["skip_special_tokens"] = False
         if seed is not None:
             body["seed"] = zlib.crc32(f"{seed}/{sample.id}".encode()) >> 1
         return body
