@@ -307,7 +307,7 @@ def test_a_server_that_knows_no_such_field_is_asked_without_it(refusal, capsys):
         return (400, refusal) if "skip_special_tokens" in body else vllm(body, pictures)
 
     with served(say) as (url, stub):
-        answers = list(load(url, codec="qwen2-vl", rows=1).answer([where("Where is red?")] * 3))
+        answers = list(load(url, codec="qwen2-vl", rows=1).answer([where(f"Where is red, {k}?") for k in range(3)]))
     assert [answer.raw for answer in answers] == ["red(200,200),(800,800)"] * 3 and len(stub.bodies) == 4
     told, = capsys.readouterr().err.splitlines()
     assert told.startswith("seer refuses skip_special_tokens; left out:")
