@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import instructed_layouts
 import instruction_layouts
 import judged_layouts
 import numpy as np
@@ -80,4 +81,4 @@ ROOTS = {  # name -> (make a folder, split, its annotation files)
     "pope": (judged_layouts.pope, "random", ["coco_pope_random.json"]),
     "mmbench": (judged_layouts.mmbench, "dev_en", ["MMBench_DEV_EN.tsv"]),
     "mm-vet": (judged_layouts.mm_vet, "", ["mm-vet.json"]),
-    **instruction_layouts.ROOTS, **question_layouts.ROOTS}
+    **instruction_layouts.ROOTS, **question_layouts.ROOTS, **instructed_layouts.ROOTS}

@@ -11,7 +11,7 @@ import numpy as np
 
 from loupe.frame import Frame
 from loupe.image import Image
-from loupe.record import Record
+from loupe.record import Record, Sentence
 from loupe.regions import Box, Mask, Point, Region
 
 SIDES = {"left": "right", "right": "left"}
@@ -59,7 +59,8 @@ def shown(record: Record, frame: Frame, least: float = 0.3) -> Record:
 
     What shows less than `least` of its area is gone, with every phrase, question, word and relation about it; regions
     are cut at the border. Words change sides where the frame mirrors. Captions stay, even of what is hardly seen now;
-    dialogues whose regions are gone go. After a crop a picture is no longer known to be annotated exhaustively.
+    words of a sentence lose their regions where one of them is gone; dialogues whose regions are gone go. After a crop
+    a picture is no longer known to be annotated exhaustively.
     """
     words = mirrored if frame.flip else str
     see = lambda region: _seen(region, frame, least)  # noqa: E731
@@ -82,13 +83,22 @@ def shown(record: Record, frame: Frame, least: float = 0.3) -> Record:
                       for choices in [tuple(filter(None, map(see, q.choices)))]
                       if (region is None) == (q.region is None) and (point is None) == (q.point is None)
                       and len(choices) == len(q.choices))
+    sentences = tuple(_told(sentence, words, see) for sentence in record.sentences)
     talks = [(turns, [(handle, see(region)) for handle, region in turns.regions]) for turns in record.dialogues]
     dialogues = tuple(replace(turns, texts=tuple(map(words, turns.texts)), regions=tuple(regions))
                       for turns, regions in talks if all(region is not None for _, region in regions))
     whole = frame.view == Box(0, 0, record.width, record.height)
     return replace(record, image=moved(record.image, frame), width=frame.width, height=frame.height, objects=objects,
                    phrases=phrases, relations=relations, captions=tuple(map(words, record.captions)),
-                   questions=questions, words=texts, dialogues=dialogues, exhaustive=record.exhaustive and whole)
+                   questions=questions, words=texts, dialogues=dialogues,
+                   sentences=tuple(s for s in sentences if any(regions for _, regions in s.pieces)),
+                   exhaustive=record.exhaustive and whole)
+
+
+def _told(sentence: Sentence, words, see) -> Sentence:
+    """The sentence with its regions as they are seen; words one of whose regions is gone mean none."""
+    moved = [(text, tuple(map(see, regions))) for text, regions in sentence.pieces]
+    return Sentence(tuple((words(text), () if None in regions else regions) for text, regions in moved))
 
 
 def _seen(region: Region, frame: Frame, least: float) -> Region | None:

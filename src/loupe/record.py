@@ -41,6 +41,20 @@ class Phrase:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """A caption whose words are tied to regions (Flickr30k Entities, GRIT), in pieces that together are its text.
+
+    pieces: words and the regions they mean, several where they speak of several things ("two men"), none else.
+    """
+
+    pieces: tuple[tuple[str, tuple[Region, ...]], ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(words for words, _ in self.pieces)
+
+
+@dataclass(frozen=True)
 class Relation:
     """subject - predicate - object, by object id; the predicate in lower case, without outer spaces."""
 
@@ -116,6 +130,7 @@ class Record:
     words: tuple[Word, ...] = ()
     dialogues: tuple[Turns, ...] = ()
     steps: tuple[Step, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
     vocabulary: tuple[str, ...] = ()  # class names looked for in this picture; one without an object is absent
     exhaustive: bool = False  # every instance of every class in `vocabulary` is annotated (COCO, Objects365, the world)
     extra: dict = field(default_factory=dict, compare=False)  # e.g. {"coco_id": 1234}; read by overlap checks only

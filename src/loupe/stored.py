@@ -12,11 +12,11 @@ from pathlib import Path
 from loupe.errors import FileError, RegionError
 from loupe.image import Image
 from loupe.plain import from_plain, to_plain
-from loupe.record import Object, Phrase, Question, Record, Relation, Step, Turns, Word
+from loupe.record import Object, Phrase, Question, Record, Relation, Sentence, Step, Turns, Word
 from loupe.regions import Box, Mask, Point, Polygon
 
 LISTS = {"objects": Object, "phrases": Phrase, "relations": Relation, "questions": Question, "words": Word,
-         "dialogues": Turns, "steps": Step}
+         "dialogues": Turns, "steps": Step, "sentences": Sentence}
 SPELLED = {str: "a text", int: "a whole number", bool: "true or false", types.NoneType: "null",
            Box: '{"box": [x1, y1, x2, y2]}', Point: '{"point": [x, y]}', Polygon: '{"polygon": [[x, y], ...]}',
            Mask: '{"mask": {"size": [height, width], "counts": "..."}}'}

@@ -59,6 +59,7 @@ def test_records_are_whole(made):
         regions = [w.region for w in record.words] + [q.region for q in record.questions if q.region is not None]
         regions += [region for d in record.dialogues for _, region in d.regions]
         regions += [region for q in record.questions for region in q.choices]
+        regions += [region for s in record.sentences for _, meant in s.pieces for region in meant]
         for region in [o.box for o in record.objects] + [p.region for p in record.phrases] + regions:
             box = region.box
             assert 0 <= box.x1 < box.x2 <= record.width and 0 <= box.y1 < box.y2 <= record.height
@@ -101,7 +102,8 @@ def test_a_file_without_entries_gives_no_records(made):
         (root / files[0]).write_bytes(b"\x80\x02].")  # an empty list
     for file in files:
         path = root / file
-        if name in ("records", "pope", "games", "m3it", "mmc4", "vsr", "hateful-memes"):
+        if name in ("records", "pope", "games", "m3it", "mmc4", "vsr", "hateful-memes",
+                    "flickr30k-entities"):
             path.write_text("\n")
         elif name == "mmbench":
             path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")

@@ -23,13 +23,13 @@ TASKS = [task(name, **options) for name, options in (
     ("region", {}), ("reading", {"forms": ("point", "box", "polygon")}), ("question", {"style": "short"}),
     ("region-question", {}), ("dialogue", {"forms": ("point", "box")}), ("caption", {}), ("description", {}),
     ("counting", {}), ("relation", {}), ("inventory", {}), ("judgement", {}), ("which-region", {}),
-    ("multiple-choice", {}))]
+    ("multiple-choice", {}), ("grounded-caption", {}), ("detection", {"kinds": ("phrase", "sentence")}))]
 
 
 def content(records) -> Counter:
     out = Counter(records=len(records))
     for r in records:
-        for kind in ("objects", "phrases", "relations", "captions", "questions", "words", "dialogues"):
+        for kind in ("objects", "phrases", "relations", "captions", "questions", "words", "dialogues", "sentences"):
             out[kind] += len(getattr(r, kind))
     return out
 
@@ -82,6 +82,9 @@ def loaded(path):
     if path.suffix == ".p":
         return pickle.loads(path.read_bytes()), lambda value: pickle.dumps(value, 2)
     text = path.read_text("utf-8")
+    if path.suffix in (".xml", ".txt"):  # a line each, none of them empty
+        return text.splitlines(), lambda value: "".join(f"{line or None}\n" for line in value).encode(
+            "utf-8", "replace")
     if path.suffix == ".tsv":
         return [line.split("\t") for line in text.splitlines()], lambda value: "".join(
             "\t".join(map(str, line if isinstance(line, list) else [line])) + "\n" for line in value).encode(

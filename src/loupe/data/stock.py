@@ -28,6 +28,7 @@ PAIRS: dict[str, Callable[[Record], int]] = {  # task -> question-answer pairs a
     "region": lambda r: sum(bool(o.name) and not o.crowd for o in r.objects),
     "description": lambda r: len(r.phrases),
     "grounding": lambda r: len(r.phrases),
+    "grounded-caption": lambda r: len(r.sentences) or min(1, len(r.objects)),
     "dialogue": lambda r: sum(len(d.texts) // 2 for d in r.dialogues),
 }
 

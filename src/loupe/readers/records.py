@@ -105,7 +105,8 @@ class Records(Reader):
             record = from_stored(data, self.root)
         except FileError as error:  # its place within the line is known, that of the line is counted now
             raise FileError(error.what, got=error.got, where=f"{self._place(at)}{error.where}", do=error.do) from None
-        for region in (*(o.box for o in record.objects), *(p.region for p in record.phrases)):
+        told = (region for s in record.sentences for _, regions in s.pieces for region in regions)
+        for region in (*(o.box for o in record.objects), *(p.region for p in record.phrases), *told):
             reason = odd(region, record.width, record.height)
             if reason:
                 note(reason, f"record {record.id}: {region}")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from loupe.errors import ConfigError
-from loupe.record import Object, Record
+from loupe.record import Object, Record, Sentence
 from loupe.regions import area
 from loupe.sample import Part, Regions
-from loupe.tasks.base import Case, Task
+from loupe.tasks.base import Case, Task, pick
 from loupe.tasks.drawn import shuffled
 from loupe.tasks.grammar import article
 from loupe.tasks.looks import described
+from loupe.tasks.mentions import boxed, mentions, told
 from loupe.tasks.relation import triplets
 from loupe.tasks.view import SPOKEN, View, view
 
@@ -22,10 +24,11 @@ ORDERS = ("left", "drawn")
 
 @dataclass(frozen=True, kw_only=True)
 class GroundedCaption(Task):
-    """Whole things, two and two with what holds between them. The truth alternates: box, words, box, words."""
+    """One of the record's sentences as it is written; in a record that has none, whole things, two and two with what
+    holds between them. The truth alternates: box, words, box, words."""
 
     name = "grounded-caption"
-    needs = frozenset({"objects"})
+    needs = frozenset({"objects", "sentences"})
     placeholders = {"": ()}
     order: str = "left"  # "left": left to right by centre; "drawn": by chance (evaluation: always left to right)
     most: int = 8  # of more things the largest are named
@@ -37,6 +40,8 @@ class GroundedCaption(Task):
             raise ConfigError("nothing is left to name", got=self.most, expected="1 or more")
 
     def choose(self, record: Record, rng: np.random.Generator):
+        if written := told(record):
+            return pick(list(enumerated(written)), rng)
         things = self.things(record)
         if not things:
             return None
@@ -45,9 +50,14 @@ class GroundedCaption(Task):
         return self.case(record, things)
 
     def cases(self, record: Record):
-        things = self.things(record)
-        if things:
+        if written := told(record):
+            yield from enumerated(written)
+        elif things := self.things(record):
             yield self.case(record, things)
+
+    def every(self, record: Record):
+        """One question, however many sentences there are."""
+        return super().every(record)[:1]
 
     def things(self, record: Record) -> list[Object]:
         """What is named, left to right."""
@@ -71,6 +81,12 @@ class GroundedCaption(Task):
                 parts.append(f" {joint} " if joint else " and " if k + 2 == len(things) and k % 2 == 0 else ", ")
         key = "left" if things == self.things(record) else "-".join(o.id for o in things)
         return Case(key, {}, merged(parts), tuple(truth))
+
+
+def enumerated(written: list[Sentence]) -> Iterator[Case]:
+    for k, sentence in enumerate(written):
+        truth = tuple(v for words, regions in mentions(sentence) for region in regions for v in (region, words))
+        yield Case(f"sentence:{k}", {}, boxed(sentence), truth)
 
 
 def joined(known: View, between: dict[tuple[str, str], str], a: Object, b: Object) -> str:
