@@ -10,10 +10,14 @@ HELP = """read released weights of another project into a loupe checkpoint
   loupe import minigpt-v2 checkpoint.pth --vision eva_vit_g.pth --language Llama-2-7b-chat-hf --form pae --out pae0
   loupe import pink Pink-release --vision clip-vit-large-patch14 --language Llama-2-7b-chat-hf --out imported
   loupe import llava llava-1.5-7b-hf --out imported
+  loupe import llava llava-v1.5-7b --vision clip-vit-large-patch14-336 --out imported
+  loupe import llava llava-v1.5-7b-lora --language vicuna-7b-v1.5 --out imported
 
 FILE holds only what was trained; --vision and --language are the releases it was trained on, as folders (for
-minigpt-v2 the tower's own .pth will do); a LLaVA is taken whole, from its folder. Only weights are read, nothing in
-the file is run. Names that are missing, foreign or of another shape are listed and nothing is written."""
+minigpt-v2 the tower's own .pth will do). A LLaVA is taken whole, from its folder: in its own repository's layout it
+names its tower (--vision gives it from elsewhere), and a LoRA needs the --language it began from. Only weights are
+read, nothing in the file is run. Names that are missing, foreign or of another shape are listed and nothing is
+written."""
 
 
 def add_arguments(parser) -> None:
@@ -31,6 +35,8 @@ def add_arguments(parser) -> None:
 
 
 def run(args) -> None:
+    from dataclasses import MISSING
+
     from loupe.errors import ConfigError
     from loupe.importers import importer
 
@@ -42,7 +48,7 @@ def run(args) -> None:
         if name not in known:
             raise ConfigError(f"{args.family} has no such choice", got=f"--{name}", do="leave it out")
     for name in ("vision", "language"):
-        if name in known and name not in options:
+        if name in known and known[name].default is MISSING and name not in options:
             raise ConfigError(f"{args.family} does not hold its {name} part", got=f"no --{name}",
                               do=f"give the release it was trained on as --{name}")
     done = kind(**options).write(args.file, args.out, dtype=args.dtype)

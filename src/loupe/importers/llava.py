@@ -1,4 +1,5 @@
-"""A LLaVA in transformers' layout, taken apart: tower, two-layer bridge and language model of a loupe checkpoint.
+"""A LLaVA taken apart: tower, two-layer bridge and language model of a loupe checkpoint. In transformers' layout here,
+in its own repository's in llava_release.
 
 loupe.predictors asks such a model as it stands; a loupe checkpoint of it can be trained on, asked densely, and probed
 part by part.
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from loupe.errors import CheckpointError
+from loupe.importers import llava_release
 from loupe.importers.weights import Imported, fill
 from loupe.models import checkpoint
 from loupe.models.assembly import build, load_config, load_tokenizer, load_weights, quiet
@@ -26,8 +28,11 @@ BRIDGE = {"linear_1": "bridge.project.0", "linear_2": "bridge.project.2"}
 
 @dataclass(frozen=True)
 class Llava:
-    """codec, frame: LLaVA-1.5's own, fractions of the padded square."""
+    """codec, frame: LLaVA-1.5's own, fractions of the padded square. vision, language: of its own repository's layout
+    only, where the tower it names cannot be had, and for the release that a LoRA began from."""
 
+    vision: str = ""
+    language: str = ""
     codec: str = "llava"
     dialogue: str = "llava-v1"
     frame: str = "pad-mean"
@@ -38,6 +43,14 @@ class Llava:
         from transformers import LlavaForConditionalGeneration
 
         place, out = Path(file).expanduser(), Path(out).expanduser().resolve()
+        settings = llava_release.settings_of(place)
+        if settings is not None:
+            return llava_release.write(place, settings, out, self.codec, self.dialogue, self.frame, dtype, self.vision,
+                                       self.language)
+        for name in ("vision", "language"):
+            if getattr(self, name):
+                raise CheckpointError("a LLaVA in transformers' layout is whole", got=f"--{name}", where=file,
+                                      do="leave it out")
         config = load_config(str(file), None, "the model", False)
         checked(config, file)
         whole = load_weights(LlavaForConditionalGeneration, str(file), config, "the model", "auto")

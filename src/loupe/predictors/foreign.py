@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -48,6 +49,7 @@ class Foreign:
         from loupe.models.device import device_of, dtype_of
 
         text = os.fspath(place)
+        _check_layout(Path(text).expanduser() / "config.json")
         config = _opened(AutoConfig, text)
         family = FAMILIES.get(config.model_type, OTHER)
         spelling = _codec(codec or family.codec, config.model_type)
@@ -126,6 +128,17 @@ def _codec(name: str, kind: str) -> Codec:
         raise ConfigError("it is not known how this family writes places", got=f"model_type {kind}",
                           expected=", ".join(FAMILIES), do="name a codec: MODEL#codec=qwen3-vl")
     return codec(name)
+
+
+def _check_layout(path: Path) -> None:
+    """LLaVA's own config.json names itself as transformers' does, whose class would keep random weights."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return  # transformers says what is wrong
+    if isinstance(said, dict) and "mm_vision_tower" in said:
+        raise CheckpointError("this is a LLaVA in its own repository's layout", got="mm_vision_tower", where=path,
+                              do=f"loupe import llava {path.parent} --out imported, then ask imported/model")
 
 
 def _opened(kind, place: str, **options):
