@@ -50,14 +50,15 @@ def question(key, image, text, right, direct, difficult=False, **more) -> dict:
             "direct_answers": direct, "difficult_direct_answer": difficult, "rationales": ["He is smoking."], **more}
 
 
-def aokvqa(root: Path) -> Path:
+def aokvqa(root: Path, pictures: Path | None = None) -> Path:
+    """Its pictures lie in a coco folder beside it, or below `pictures`."""
     write(root / "aokvqa_v1p0_train.json", [
         question("22jbM6gDxdaMaunuzgrsBB", 9, "What is in the motorcyclist's mouth?", 3,
                  ["smoke"] * 6 + ["cigarette"] * 4),
         question("299chRPuzYxqLzPtpZmRGG", 25, "What is it?", 0, ["toothpick"] * 10),
         question("2GRzRhhZcGMnwPHcNPLpPE", 9, "Where?", 1, ["here"] * 10, difficult=True)])
     for k in (9, 25):
-        picture(root.parent / f"coco/train2017/{k:012d}.jpg")
+        picture((pictures or root.parent / "coco") / f"train2017/{k:012d}.jpg")
     return root
 
 

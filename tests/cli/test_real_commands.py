@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import instructed_layouts
 import pytest
 
 from loupe import cli, world
@@ -49,6 +50,8 @@ def place(tmp_path_factory) -> Path:
     """data/, weights/ and photos/ in the layouts the page describes."""
     folder = tmp_path_factory.mktemp("real")
     world.write(folder / "data", 24, 0, val=20, also="lyrics")
+    instructed_layouts.aokvqa(folder / "data/aokvqa", folder / "data/aokvqa")
+    instructed_layouts.flickr30k_entities(folder / "data/flickr30k")
     small_weights(folder / "weights")
     pictures = sorted((folder / "data/coco/train2017").iterdir())[:6]
     captions = [{"id": p.stem, "image": p.name, "conversations": [

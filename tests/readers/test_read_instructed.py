@@ -120,7 +120,7 @@ def test_sentences_become_grounded_captions_and_phrases_with_all_their_boxes(ent
     (asked,) = task("grounded-caption").every(record)
     assert asked.extra["truth"][:4] == (HIM, "Two yöung guys", HER, "Two yöung guys")  # 220 and 336 pixels
     found = {s.extra["name"]: s.extra["truth"] for s in task("detection", kinds=["phrase"]).every(record)}
-    assert found["Two men"] == (HIM, HER) and found["a hat"] == (HAT,) and len(found) == 8
+    assert found["two men"] == (HIM, HER) and found["a hat"] == (HAT,) and len(found) == 8
     sample = next(s for s in (task("detection", kinds=["phrase", "sentence"])(record, rng) for _ in range(99))
                   if s.extra["kind"] == "sentence" and "bushes" in s.extra["name"])
     assert sample.turns[1].parts == (

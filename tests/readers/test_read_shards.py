@@ -13,7 +13,7 @@ from instruction_layouts import caption, pixels, shard, shards
 from loupe.errors import FileError, ImageError, LoupeError
 from loupe.readers import reader
 from loupe.readers.shards import Shards, members, stem
-from loupe.record import Phrase
+from loupe.record import Phrase, Sentence
 from loupe.regions import Box
 from loupe.tasks import task
 
@@ -37,11 +37,32 @@ def test_spans_with_boxes_are_phrases(tmp_path):
     assert made.phrases == (Phrase("A dog", box, False, None, "0", "chunk"),
                             Phrase("A dog in a field", box, True, None, "1", "expression"))
     assert [s.extra["truth"] for s in task("grounding", phrases="refers").every(made)] == [box]
+    assert made.sentences == (Sentence((("A dog", (box,)), (" in a field", ()))),)
     twice = [[0, 5, 0.0, 0.0, 0.5, 0.5, 0.9], [0, 5, 0.5, 0.5, 1.0, 1.0, 0.9], ["x", 5, 0, 0, 1, 1, 1],
              [0, 99, 0, 0, 1, 1]]
     records = Shards(shard(tmp_path / "b/0.tar", caption("a", "A dog", ref_exps=twice)).parent)
     assert [p.refers for p in records[0].phrases] == [False, False] and records.problems == {
         "ref_exps of another form": 1}
+
+
+def test_chunks_of_a_caption_make_a_sentence(tmp_path):
+    """In any order; several boxes of one chunk; what overlaps an earlier one, and boxes that are none, are left out."""
+    chunks = [[11, 16, 0, 0, 0.5, 0.5, 1], [0, 6, 0, 0, 0.25, 1, 1], [0, 6, 0.5, 0, 1, 1, 1], [4, 8, 0, 0, 1, 1, 1],
+              [7, 10, 0.5, 0.5, 0.5, 1, 1]]
+    made = Shards(shard(tmp_path / "0.tar", caption("a", "Two men and a dog", noun_chunks=chunks)).parent)[0]
+    (sentence,) = made.sentences
+    assert sentence.text == "Two men and a dog" and sentence.pieces == (
+        ("Two me", (Box(0, 0, 10, 30), Box(20, 0, 40, 30))), ("n and", ()), (" a do", (Box(0, 0, 20, 15),)), ("g", ()))
+    bare = Shards(shard(tmp_path / "b/0.tar", caption("a", "A dog", noun_chunks=[7, None])).parent)[0]
+    assert bare.sentences == () and bare.phrases == ()
+
+
+def test_real_grit_line(shared_data, tmp_path):
+    facts = json.loads((shared_data / "formats/grit/grit_sample1.jsonl").read_text().splitlines()[0])
+    root = shard(tmp_path / "0.tar", [("0.png", pixels()), ("0.json", json.dumps(facts).encode())]).parent
+    (sentence,) = Shards(root)[0].sentences
+    assert [text for text, boxes in sentence.pieces if boxes] == ["a wire hanger", "a paper cover"]
+    assert sentence.text == facts["caption"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])

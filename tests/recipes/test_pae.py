@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import instructed_layouts
 import pytest
 import torch
 import transformers
@@ -37,15 +38,20 @@ def test_numbers_of_the_paper():
     assert sum(n * s.steps for n, s in zip(pixels, (familiar, adapt, balance))) == pytest.approx(3.6e6)
     assert shares(balance)["pixels"] < shares(familiar)["pixels"]  # "reduce the sampling ratio"
     assert shares(familiar)["refcoco"] == pytest.approx(shares(familiar)["refcocog"])
-    questions = {"vqav2": 90, "okvqa": 48, "gqa": 300, "ocr-vqa": 180}  # MiniGPT-v2's batch sizes x sampling ratios
+    # MiniGPT-v2's batch sizes x sampling ratios
+    questions = {"vqav2": 90, "okvqa": 48, "gqa": 300, "ocr-vqa": 180, "aokvqa": 72}
     for stage in (familiar, adapt, balance):
         sources = {s.name: s for s in stage.mixture.sources}
         assert {task for s in sources.values() for task, _ in s.tasks} == {
-            "reconstruction", "grounding", "description", "caption", "dialogue", "question"}
+            "reconstruction", "grounding", "description", "caption", "dialogue", "question", "grounded-caption",
+            "detection"}
+        assert shares(stage)["textcaps"] == pytest.approx(3 * shares(stage)["coco-captions"])
+        assert shares(stage)["flickr30k"] == pytest.approx(8 * shares(stage)["coco-captions"])
         for name, share in questions.items():
             assert sources[name].tasks == (("question", 1.0),) and sources[name].reader in READERS
             assert shares(stage)[name] / shares(stage)["coco-captions"] == pytest.approx(share / 60)
-    assert sum(shares(familiar)[name] for name in questions) == pytest.approx(618 / 2 / (630 + 240 + 60 + 460 + 618))
+    assert sum(shares(familiar)[name] for name in questions) == pytest.approx(
+        690 / 2 / (630 + 240 + 60 + 180 + 480 + 460 + 690))
     assert [type(s.tune.vision).__name__ for s in recipe("pae").stages] == ["Frozen", "Full", "Frozen"]
     assert all(s.tune.language.rank == 64 for s in recipe("pae").stages)
     segment, = recipe("pae-segment").stages
@@ -95,7 +101,10 @@ def roots(data, tmp_path_factory):
     """Every source of the full recipe; OK-VQA's layout is VQAv2's."""
     printed = tmp_path_factory.mktemp("printed") / "data"
     world.write(printed, 8, seed=2, val=2, world="mini", also="chatspot")
-    return {"": data, "okvqa": data / "vqav2", "ocr_vqa": printed / "ocr_vqa"}
+    return {"": data, "okvqa": data / "vqav2", "ocr_vqa": printed / "ocr_vqa",
+            "aokvqa": instructed_layouts.aokvqa(printed / "aokvqa", printed / "aokvqa"),
+            "textcaps": instructed_layouts.textcaps(printed / "textcaps"),
+            "flickr30k": instructed_layouts.flickr30k_entities(printed / "flickr30k")}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +138,8 @@ def test_three_stages_and_masks_on_tiny_parts(roots, parts, tmp_path):
     made = replace(made, stages=tuple(replace(s, precision="float32") for s in made.stages))
     drawn = open_mixture(made.stages[0].mixture, roots, 0, groups=400)
     assert {drawn[k][0].task for k in range(400)} == {
-        "reconstruction", "grounding", "description", "caption", "dialogue", "question"}
+        "reconstruction", "grounding", "description", "caption", "dialogue", "question", "grounded-caption",
+        "detection"}
     run = train(made, tmp_path / "run", roots, **QUIET)
     assert [m["stage"] for m in run.metrics] == ["familiar"] * 2 + ["adapt"] * 2 + ["balance"] * 2
     assert all(math.isfinite(m["loss"]) for m in run.metrics)

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import instructed_layouts
 import pytest
 import question_layouts
 
@@ -32,6 +33,8 @@ def data(tmp_path_factory) -> Path:
     shutil.copytree(out / "vqav2", out / "okvqa")
     world.write(out.parent / "asked", 12, seed=1, val=2, also="chatspot")
     shutil.copytree(out.parent / "asked" / "pointqa", out / "pointqa")
+    instructed_layouts.aokvqa(out / "aokvqa", out / "aokvqa")
+    instructed_layouts.flickr30k_entities(out / "flickr30k")
     return out
 
 
@@ -89,6 +92,21 @@ def test_numbers_of_pink():
     for line in source.splitlines():
         if "differs from paper" in line and not line.strip().startswith('"'):
             assert "because" in line, line
+
+
+def test_sources_of_pink():
+    """Table 3 in thousands, without Objects365; Table 2a: 396K, with OK-VQA's and GQA's training pictures 477K."""
+    thousands = {"llava": 158, "vqav2": 83, "aokvqa": 17, "flickr30k": 30, "visual-genome": 108, "okvqa": 9, "gqa": 72}
+
+    def samples(name: str) -> int:
+        return sum(thousands[s.name] for s in recipe(name).stages[1].mixture.sources if s.name in thousands)
+
+    for name in ("pink", "pink-release", "pink-llama2"):
+        sources = {s.name: s for s in recipe(name).stages[1].mixture.sources}
+        assert set(sources) == {*thousands, "objects365"} - {"okvqa", "gqa"} and samples(name) == 396
+    assert samples("pink-plus") == 477
+    assert sources["aokvqa"].tasks == (("multiple-choice", 1.0),)
+    assert sources["flickr30k"].tasks == (("grounded-caption", 1.0),)
 
 
 @pytest.mark.parametrize("name, vision, bridge, language", [

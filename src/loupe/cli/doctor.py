@@ -20,9 +20,9 @@ FOLDERS = ("coco", "visual_genome", "refer", "objects365", "llava")
 MORE = ("llava_cc3m", "llava_665k", "ocr_vqa", "st_vqa", "docvqa", "textvqa", "coco_text", "hiertext", "art", "pointqa",
         "laion", "cc3m", "cc12m", "sbu", "grit", "vqav2", "okvqa", "gqa", "dvqa", "chartqa", "ai_challenger",
         "scienceqa", "ai2d", "m3it", "mmc4", "pope", "mmbench", "mm-vet", "vizwiz_grounding", "vizwiz", "vsr",
-        "iconqa", "visual7w", "hateful_memes", "flickr30k", "nocaps", "records", "regionchat",
+        "iconqa", "visual7w", "hateful_memes", "flickr30k", "aokvqa", "textcaps", "nocaps", "records", "regionchat",
         "games")  # told where they are there
-ENDINGS = (".json", ".jsonl", ".p", ".tsv", ".tar")
+ENDINGS = (".json", ".jsonl", ".p", ".tsv", ".tar", ".xml")
 
 
 def add_arguments(parser) -> None:

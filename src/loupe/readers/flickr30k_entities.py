@@ -142,19 +142,19 @@ class Flickr30kEntities(Reader):
             tree = ElementTree.fromstring(self._bytes(path))
         except (ElementTree.ParseError, ValueError) as error:
             raise FileError("annotation file is no XML", got=error, where=path, do=AGAIN) from None
-        width, height = (_number(tree.find(f"size/{side}")) for side in ("width", "height"))
+        width, height = _numbers(tree.find("size"), "width", "height")
         if not (is_number(width) and is_number(height) and width >= 1 and height >= 1):
             return None
         objects: list[Object] = []
         meant: dict[str, tuple[Object, ...]] = {}
         for k, entry in enumerate(tree.iter("object")):
-            things = [words(each.text) for each in entry.findall("name") if words(each.text)]
-            where, boxes = f"{path.name}: object {k}", ()
+            things = [each.text.strip() for each in entry.findall("name") if (each.text or "").strip()]
+            where, boxes, drawn = f"{path.name}: object {k}", (), entry.find("bndbox")
             if not things:
                 note("object without the id of a thing", where)
                 continue
-            if entry.find("bndbox") is not None:
-                x1, y1, x2, y2 = (_number(entry.find(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
+            if drawn is not None:
+                x1, y1, x2, y2 = _numbers(drawn, "xmin", "ymin", "xmax", "ymax")
                 fits = all(map(is_number, (x1, y1, x2, y2)))  # whole pixels counted from 1, the last one included
                 corner_and_sides = (x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1) if fits else (None,) * 4
                 box = clipped_box(*corner_and_sides, width, height, note, where)
@@ -244,11 +244,16 @@ def _phrases(sentences: list[list[tuple]], by_id: dict[str, Object]) -> Iterator
             yield Phrase(text, by_id[ids[0]].box, object=ids[0], id=str(k))
 
 
-def _number(element) -> float | None:
-    """An element's text as a number; None of no element and of other text."""
+def _numbers(element, *tags: str) -> list[float | None]:
+    """What stands in an element's children of these tags; None of no element, no child and other text."""
+    said = {child.tag: child.text for child in element} if element is not None else {}
+    return [_number(said.get(tag)) for tag in tags]
+
+
+def _number(text: str | None) -> float | None:
     try:
-        return float(element.text)
-    except (AttributeError, TypeError, ValueError):
+        return float(text)
+    except (TypeError, ValueError):
         return None
 
 

@@ -22,7 +22,8 @@ from loupe.image import MAX_BYTES, Image
 from loupe.readers.base import Note, Reader, clipped_box, is_number, words
 from loupe.readers.pictures import ENDINGS
 from loupe.readers.stream import missing_file
-from loupe.record import Phrase, Record
+from loupe.record import Phrase, Record, Sentence
+from loupe.regions import Box
 
 BLOCK = 512  # bytes: of a header, and what members are filled up to
 LONGEST = 1 << 20  # bytes a text member may take
@@ -51,7 +52,8 @@ class Shards(Reader):
 
     Damaged members, and pairs without picture or words, are counted and left out; the rest of their shard is read.
     GRIT's chunks and expressions (`noun_chunks`, `ref_exps`: span, box in shares of the picture, score) become phrases;
-    an expression with one box refers. extra: the similarity that stands in the file. hash: of names, sizes and texts.
+    an expression with one box refers; the caption with its chunks' boxes is a sentence. extra: the similarity that
+    stands in the file. hash: of names, sizes and texts.
     """
 
     source = "webdataset"
@@ -161,7 +163,7 @@ class Shards(Reader):
         captions = _captions(text, known, note, where)
         shard = path.relative_to(self.root).with_suffix("").as_posix()
         return Record(image, width, height, f"{shard}/{name}", self.source, self.split, captions=captions,
-                      phrases=phrases(known, width, height, note, where),
+                      phrases=phrases(known, width, height, note, where), sentences=sentences(known, width, height),
                       extra={key: known[key] for key in KEPT if key in known})
 
     def _member(self, file: BinaryIO, name: str, i: int) -> bytes | None:
@@ -248,11 +250,32 @@ def phrases(known: dict, width: int, height: int, note: Note, where: str) -> tup
             note(f"{key} of another form", where)
         of = [(int(line[0]), int(line[1])) for line in spans]
         for span, line in zip(of, spans):
-            x1, y1, x2, y2 = line[2] * width, line[3] * height, line[4] * width, line[5] * height
-            text, box = words(caption[slice(*span)]), clipped_box(x1, y1, x2 - x1, y2 - y1, width, height, note, where)
+            text, box = words(caption[slice(*span)]), _box(line, width, height, note, where)
             if text and box is not None:
                 out.append(Phrase(text, box, kind == "expression" and of.count(span) == 1, id=str(len(out)), kind=kind))
     return tuple(out)
+
+
+def sentences(known: dict, width: int, height: int) -> tuple[Sentence, ...]:
+    """GRIT's caption with the boxes of its noun chunks, which phrases() counts; of chunks that overlap the first."""
+    caption, lines = known.get("caption"), known.get("noun_chunks")
+    meant: dict[tuple[int, int], tuple[Box, ...]] = {}
+    for line in lines if isinstance(caption, str) and isinstance(lines, list) else ():
+        if _is_span(line, caption) and (box := _box(line, width, height, _silent, "")) is not None:
+            meant[int(line[0]), int(line[1])] = (*meant.get((int(line[0]), int(line[1])), ()), box)
+    pieces, at = [], 0
+    for (start, end), boxes in sorted(meant.items()):
+        if start >= at:
+            pieces += [(caption[at:start], ()), (caption[start:end], boxes)]
+            at = end
+    pieces = [(_plain(text), boxes) for text, boxes in [*pieces, (caption[at:], ())] if text] if pieces else []
+    return (Sentence(tuple(pieces)),) if pieces else ()
+
+
+def _box(line: list, width: int, height: int, note: Note, where: str) -> Box | None:
+    """Of [start, end, x1, y1, x2, y2, ...], the corners in shares of the picture."""
+    x1, y1, x2, y2 = line[2] * width, line[3] * height, line[4] * width, line[5] * height
+    return clipped_box(x1, y1, x2 - x1, y2 - y1, width, height, note, where)
 
 
 def _is_span(line: object, caption: str) -> bool:

@@ -2,7 +2,7 @@
 
     loupe import minigpt-v2 checkpoint.pth --vision blip2-opt-2.7b --language Llama-2-7b-chat-hf --form pae --out START
     loupe train pae weights=START --root DATA --out RUN     DATA: coco, refer, visual_genome, llava,
-                                                                vqav2, okvqa, gqa and ocr_vqa
+                                                                vqav2, okvqa, aokvqa, gqa, ocr_vqa, textcaps, flickr30k
     loupe evaluate RUN coco-pixels-val2017 --root DATA            the paper: 6.59 (Table 8), L2 or sum of the channels
     loupe train pae-segment weights=RUN --root DATA --out MASKS
     loupe evaluate MASKS refcoco-masks-val --root DATA --limit 100   the paper: cIoU 83.93 (Table 3)
@@ -22,6 +22,8 @@ PICTURES = {  # in the training splits; a source's weight turns its share of the
     "coco": 118_287, "refcoco": 16_994, "refcoco+": 16_992, "refcocog": 21_899, "visual-genome": 108_077,
     "llava": 81_479, "vqav2": 82_783, "okvqa": 8_998, "gqa": 72_140,
     "ocr-vqa": 166_058,  # four fifths of 207,572 covers
+    "aokvqa": 17_056,  # its questions; hardly a picture has two
+    "textcaps": 21_953, "flickr30k": 29_783,
 }
 REFER = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
 ASK = (("question", 1.0),)
@@ -45,9 +47,14 @@ INSTRUCTIONS = (
     *(_refer(name, 150 + 60, (("grounding", 150.0), ("description", 60.0))) for name in REFER),
     _source("visual-genome", 240, (("grounding", 1.0),), "visual-genome", "visual_genome"),
     _source("coco-captions", 60, (("caption", 1.0),), "coco-captions", "coco", "coco", split="train2017"),
+    _source("textcaps", 180, (("caption", 1.0),), "textcaps", "textcaps", split="train"),
+    _source("flickr30k", 160 + 160 + 160, (("grounded-caption", 160.0), ("detection", 160.0 + 160.0)),
+            "flickr30k-entities", "flickr30k", split="train",  # a sentence with its boxes; a phrase's; all phrases'
+            task_options={"detection": {"kinds": ("phrase", "sentence")}}),
     _source("llava", 60 + 80 + 320, (("dialogue", 1.0),), "llava", "llava"),
     _source("vqav2", 90, ASK, "vqa", "vqav2", split="train2014"),
     _source("okvqa", 48, ASK, "vqa", "okvqa", split="train2014"),
+    _source("aokvqa", 72, ASK, "aokvqa", "aokvqa", split="train", task_options={"question": {"chosen": True}}),
     _source("gqa", 300, ASK, "gqa", "gqa", split="train_balanced"),
     _source("ocr-vqa", 180, ASK, "ocr-vqa", "ocr_vqa", split="train"),
 )
@@ -95,9 +102,9 @@ PAE = Recipe(
         "the paper starts from MiniGPT-v2's weights: weights=START of `loupe import minigpt-v2 ... --form pae`; "
         "without them bridge and LoRA start fresh",
         "the paper does not say how the 3.6 million divide among the stages, nor the shares of pixel questions",
-        "differs from paper: TextCaps, A-OKVQA, Flickr30k's phrases, the multi-task conversations and Unnatural "
-        "Instructions (Table 1) are left out, because no reader knows their files; as records they join as one more "
-        "source each",
+        "differs from paper: the multi-task conversations (Table 1) are left out, because their file holds tags and "
+        "boxes as MiniGPT-v2's own text; Unnatural Instructions, because they have no pictures",
+        "A-OKVQA is asked openly, as the other sets of questions are, because the paper does not say",
     ),
 )
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from loupe.record import Record, Sentence
 from loupe.regions import Region, area
 from loupe.sample import Part, Regions
 from loupe.tasks.base import mention
+
+# words that open a sentence with a capital of no meaning
+_opening = re.compile(r"^(?:An?|The|One|Two|Three|Four|Five|Six|Several|Some|Many|Both|H(?:is|er)|Their)\b")
 
 
 def told(record: Record) -> list[Sentence]:
@@ -23,7 +28,7 @@ def named(record: Record) -> dict[str, tuple[Region, ...]]:
     found: dict[str, tuple[str, set[tuple[Region, ...]]]] = {}
     for sentence in record.sentences:
         for words, regions in mentions(sentence):
-            text = mention(words)
+            text = _opening.sub(lambda opening: opening[0].lower(), mention(words))
             found.setdefault(text.lower(), (text, set()))[1].add(regions)
     return {text: next(iter(meant)) for text, meant in found.values() if len(meant) == 1}
 
