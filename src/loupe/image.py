@@ -91,6 +91,11 @@ class Image:
             else:
                 do = f"check the path; it begins at {Path.cwd()}"
             raise ImageError("picture does not exist", where=self.path, do=do) from None
+        except IsADirectoryError:
+            inside = sorted(p.name for p in self.path.iterdir())
+            raise ImageError("a picture is a file", got=f"a folder with {', '.join(inside[:3]) or 'nothing in it'}"
+                             + (f" and {len(inside) - 3} more" if len(inside) > 3 else ""), where=self.path,
+                             do="name a picture in it" if inside else None) from None
         except OSError as error:
             raise ImageError("cannot read picture", got=error.strerror or error, where=self.path) from None
 

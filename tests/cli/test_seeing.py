@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -105,3 +107,31 @@ def test_files_know_what_they_were_made_from(tmp_path):
     Pillow.fromarray(pixels).save(tmp_path / "c.png")
     assert kept(tmp_path / "c.png", {"model": "m"}) is None
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
+
+
+def test_a_folder_of_pictures(carried, pictures, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in pictures:
+        (folder / Path(path).name).write_bytes(Path(path).read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    argv = ["reconstruct", "mini", str(folder), "--size", "4", "--device", "cpu", "--out"]
+    assert cli.main([*argv, str(tmp_path / "seen")]) == 0
+    assert "of 2 pictures" in capsys.readouterr().out
+    assert {p.name.split(".")[0] for p in (tmp_path / "seen").iterdir()} == {Path(p).stem for p in pictures}
+    Pillow.new("RGB", (8, 8)).save(folder / "drawn.png")
+    before = (folder / "drawn.png").read_bytes()
+    assert cli.main([*argv, str(folder)]) == 2 and (folder / "drawn.png").read_bytes() == before
+    assert "take the place of the picture" in capsys.readouterr().err
+
+
+def test_a_folder_or_a_picture_in_the_wrong_place(pictures, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    for argv, said in (
+            (["reconstruct", "mini", tmp_path / "photos"], "no picture lies in this folder: got 0 other files"),
+            (["segment", "mini", Path(pictures[0]).parent, "the cup"], "a picture is a file: got a folder with "),
+            (["reconstruct", tmp_path, pictures[0]], "no model lies here: got a folder with photos"),
+            (["reconstruct", pictures[0], "mini"], "a model is a folder: got a picture"),
+            (["segment", pictures[0], "the cup", "the plate"], "name the model first: mini, or a folder")):
+        assert cli.main(list(map(str, argv))) == 2
+        assert said in capsys.readouterr().err

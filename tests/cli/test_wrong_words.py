@@ -4,9 +4,10 @@ import pytest
 
 import loupe
 from loupe import cli
-from loupe.errors import ConfigError, LoupeError
+from loupe.errors import CheckpointError, ConfigError, LoupeError
 from loupe.evals.suite import names_of
 from loupe.models.look import Limits
+from loupe.predictors import named
 
 
 def line(capsys, *argv) -> str:
@@ -33,7 +34,7 @@ def test_a_model_alone_is_no_picture(capsys):
     (("",), "nothing to look for"), (("the cup", "--grid", 9, "--coarse", 4), "got 4 of 9"),
 ])
 def test_segment_is_refused_before_a_model_is_loaded(argv, says, capsys, monkeypatch):
-    monkeypatch.setattr("loupe.cli.kept.seeing", lambda *a, **k: pytest.fail("loaded"))
+    monkeypatch.setattr("loupe.predictors.load", lambda *a, **k: pytest.fail("loaded"))
     assert says in line(capsys, "segment", "mini", "a.png", *argv)
 
 
@@ -63,10 +64,33 @@ def test_an_answer_has_a_token():
         Limits(answer=0)
 
 
-def test_a_missing_folder_of_another_model_is_said(tmp_path, monkeypatch):
+def finished(folder):
+    (folder / "model").mkdir(parents=True)
+    (folder / "model/manifest.json").write_text("{}")
+
+
+def test_a_missing_folder_is_told_with_the_models_that_are_there(tmp_path, monkeypatch):
+    """Not as an id of the hub, though `runs/none` could be one."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(LoupeError, match="there is no such folder here"):
+    with pytest.raises(CheckpointError) as told:
         loupe.load("runs/none")
+    assert "got no such folder, nor runs, in runs/none; give a run" in str(told.value) and "hub" not in str(told.value)
+    for name in ("runs/mine", "runs/pink-second", "elsewhere/third"):
+        finished(tmp_path / name)
+    (tmp_path / "runs/begun").mkdir()
+    with pytest.raises(CheckpointError, match="in runs/pink-secnd; models near it: runs/pink-second, runs/mine$"):
+        loupe.load("runs/pink-secnd")
+    with pytest.raises(CheckpointError, match="nor run, in run/mine; models near it: runs/mine, .*elsewhere/third"):
+        loupe.load("run/mine")
+    for k in range(9):
+        finished(tmp_path / f"runs/{k}")
+    with pytest.raises(CheckpointError, match="and 5 more$"):
+        loupe.load(tmp_path / "runs/none")
+
+
+def test_an_id_of_the_hub_is_still_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert named("qwen/qwen2-vl").kind == "foreign"
 
 
 def test_a_folder_claimed_by_mistake(tmp_path):

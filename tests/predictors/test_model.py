@@ -120,8 +120,13 @@ def test_public_calls(folder, tmp_path):
 
 
 def test_what_is_not_a_model_says_so(tmp_path, folder):
-    with pytest.raises(CheckpointError, match="not a loupe checkpoint"):
+    with pytest.raises(CheckpointError, match="no model lies here: got an empty folder"):
         loupe.load(tmp_path)
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    with pytest.raises(CheckpointError, match="no model lies here: got a folder with a.png"):
+        loupe.load(tmp_path)
+    with pytest.raises(CheckpointError, match="a model is a folder: got a picture.*name the model first"):
+        loupe.load(tmp_path / "a.png")
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(CheckpointError, match="run is not finished"):
         loupe.load(tmp_path)

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
-from loupe.errors import ConfigError
+from loupe.errors import ConfigError, ImageError
 from loupe.image import DAMAGE, Image
+from loupe.readers.pictures import ENDINGS
 
 KEY = "loupe"
 
@@ -48,22 +49,33 @@ def names(pictures: Sequence[Image]) -> list[str]:
 
 
 def opened(paths: Sequence[str]) -> list[Image]:
-    """Pictures that decode; a missing or broken one is said before a model is loaded."""
-    pictures = [Image(path=Path(path).expanduser()) for path in dict.fromkeys(paths)]
+    """Pictures that decode, of folders all that lie in them; a missing or broken one is said before a model is
+    loaded."""
+    named = [inner for path in paths for inner in _inside(Path(path).expanduser())]
+    pictures = [Image(path=path) for path in dict.fromkeys(named)]
     for picture in pictures:
         picture.pillow()
     return pictures
 
 
-def seeing(name: str, **options):
-    """The model; a baseline, which does not look, is a ConfigError."""
-    from loupe.predictors import load, named
+def _inside(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
+    if not found:
+        raise ImageError("no picture lies in this folder", got=f"{len(list(path.iterdir()))} other files", where=path,
+                         expected=" ".join(f"*{ending}" for ending in ENDINGS))
+    return found
+
+
+def check_sees(name: str) -> None:
+    """ConfigError unless MODEL is one of ours, before a picture is opened: a baseline does not look."""
+    from loupe.predictors import named
 
     if (kind := named(name).kind) not in ("mini", "loupe"):
         what = {"baseline": "a baseline does not look at pictures", "endpoint": "an endpoint answers in words only",
                 "foreign": "models of others are asked in words only"}[kind]
         raise ConfigError(what, got=name, expected="a checkpoint or run folder")
-    return load(name, **options)
 
 
 def add_model(parser) -> None:

@@ -10,11 +10,13 @@ HELP = """ask a model for the colour of every pixel, and show what it saw
 
   loupe reconstruct mini picture.png
   loupe reconstruct runs/mine photos/a.jpg photos/b.jpg --size 32 --out seen
+  loupe reconstruct runs/mine photos --out seen
 
 Each picture is squeezed to SIZE x SIZE and asked for place by place. OUT/<picture>.png shows the picture, what was
 asked for and what was said; OUT/<picture>.pixels.png holds the SIZE x SIZE pixels. The table gives the reconstruction
 error in per cent of 255 (mean of the channels, their Euclidean length, their sum) beside the same pictures with less
-and less in them. Pictures that are done are not asked again."""
+and less in them. Of a folder all pictures are taken that lie in it. Pictures that are done are not asked again."""
+ENDS = (".png", ".pixels.png")  # of what is written for a picture
 
 
 def add_arguments(parser) -> None:
@@ -22,7 +24,7 @@ def add_arguments(parser) -> None:
     from loupe.image import FILTERS
 
     add_model(parser)
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE")
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="files, or folders of them")
     parser.add_argument("--size", type=int, default=64, metavar="N", help="pixels a side (default: 64)")
     parser.add_argument("--filter", default="bicubic", choices=FILTERS, help="how the picture is squeezed to what "
                         "answers are held against (default: bicubic)")
@@ -35,18 +37,24 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     from tqdm import tqdm
 
-    from loupe.cli.kept import names, opened, rows_of, seeing
+    from loupe.cli.kept import check_sees, names, opened, rows_of
     from loupe.errors import ConfigError
     from loupe.evals.ladder import ladder
     from loupe.evals.metrics.reconstruction import errors
     from loupe.image import downsampled
+    from loupe.predictors import load
 
     if args.size < 1:
         raise ConfigError("a picture has at least one pixel a side", got=args.size, expected="1 or more",
                           where="--size")
     rows = rows_of(args)
+    check_sees(args.model)
     pictures = opened(args.pictures)
-    model = seeing(args.model, device=args.device, dtype=args.dtype)
+    for picture, name in zip(pictures, names(pictures)):
+        if picture.path.resolve() in ((args.out / f"{name}{end}").resolve() for end in ENDS):
+            raise ConfigError("the drawing would take the place of the picture", got=picture.path, where="--out",
+                              do="give another folder")
+    model = load(args.model, device=args.device, dtype=args.dtype)
     found: dict[str, list] = {model.name: []}
     for picture, name in zip(tqdm(pictures, desc="reconstruct", unit="picture", disable=None), names(pictures)):
         said = reconstructed(model, picture, args.out / name, args.size, args.filter, args.expected, rows)

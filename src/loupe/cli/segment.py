@@ -39,8 +39,10 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     from tqdm import tqdm
 
-    from loupe.cli.kept import opened, rows_of, seeing
+    from loupe.cli.kept import check_sees, rows_of
     from loupe.errors import ConfigError
+    from loupe.image import Image
+    from loupe.predictors import load
 
     for name, value in (("--grid", args.grid), ("--coarse", args.coarse or 1)):
         if value < 1:
@@ -53,8 +55,10 @@ def run(args) -> None:
     if args.sure is not None and not 0.5 <= args.sure <= 1:
         raise ConfigError("no probability of a settled place", got=args.sure, expected="0.5 to 1", where="--sure")
     options = rows_of(args) | ({} if args.sure is None else {"sure": args.sure})
-    (picture,) = opened([args.picture])
-    model = seeing(args.model, device=args.device, dtype=args.dtype)
+    check_sees(args.model)
+    picture = Image(path=Path(args.picture).expanduser())
+    picture.pillow()
+    model = load(args.model, device=args.device, dtype=args.dtype)
     look, lines, taken = None, [], set()
     for phrase in tqdm(dict.fromkeys(args.phrases), desc="segment", unit="phrase", disable=None):
         place = args.out / f"{picture.path.stem}-{_name(phrase, taken)}"

@@ -7,7 +7,6 @@ part by part.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,11 +16,12 @@ from torch import nn
 
 from loupe.errors import CheckpointError
 from loupe.importers import llava_release
+from loupe.importers.llava_release import prepared
 from loupe.importers.weights import Imported, fill
 from loupe.models import checkpoint
 from loupe.models.assembly import build, load_config, load_tokenizer, load_weights, quiet
 from loupe.models.checkpoint import write_folder
-from loupe.models.spec import CLIP_MEAN, CLIP_STD, BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
+from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
 
 BRIDGE = {"linear_1": "bridge.project.0", "linear_2": "bridge.project.2"}
 
@@ -83,18 +83,6 @@ def checked(config, where) -> None:
     if not isinstance(layer, int) or act != "gelu":
         raise CheckpointError("this LLaVA has another bridge", got=f"layers {layer}, {act}", where=where,
                               expected="one layer of the tower, gelu")
-
-
-def prepared(place: Path) -> tuple[tuple, tuple]:
-    """(mean, std) of how pictures are made ready, CLIP's where nothing says."""
-    for name in ("preprocessor_config.json", "processor_config.json"):
-        path = place / name
-        if path.is_file():
-            said = json.loads(path.read_text("utf-8"))
-            said = said.get("image_processor", said)
-            if "image_mean" in said and "image_std" in said:
-                return tuple(said["image_mean"]), tuple(said["image_std"])
-    return CLIP_MEAN, CLIP_STD
 
 
 def _language(whole: nn.Module, tokenizer, folder: Path) -> None:

@@ -122,8 +122,6 @@ def tables(place: Path) -> dict[str, Tensor]:
 
 
 def tower_of(named: str, settings: dict, frame: str, place: Path, given: bool) -> VisionSpec:
-    from loupe.importers.llava import prepared
-
     try:
         config = load_config(named, None, "the tower", False)
     except CheckpointError as error:
@@ -136,6 +134,18 @@ def tower_of(named: str, settings: dict, frame: str, place: Path, given: bool) -
     return VisionSpec(str(folder.resolve()) if folder.is_dir() else named, layer=settings["mm_vision_select_layer"],
                       size=inner.image_size, frame=frame, mean=mean, std=std,
                       drop_cls=settings.get("mm_vision_select_feature", "patch") == "patch")
+
+
+def prepared(place: Path) -> tuple[tuple, tuple]:
+    """(mean, std) of how pictures are made ready, CLIP's where nothing says."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        path = place / name
+        if path.is_file():
+            said = json.loads(path.read_text("utf-8"))
+            said = said.get("image_processor", said)
+            if "image_mean" in said and "image_std" in said:
+                return tuple(said["image_mean"]), tuple(said["image_std"])
+    return CLIP_MEAN, CLIP_STD
 
 
 def _tower(spec: VisionSpec, tuned: dict[str, Tensor], where: Path, folder: Path) -> None:
