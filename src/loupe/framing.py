@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loupe.codec import Codec
 from loupe.errors import unknown_name
 from loupe.frame import FRAMES, Frame, smart_resize
 from loupe.regions import Box
@@ -39,6 +40,11 @@ class Framing:
         shrink = min(1.0, self.longest / max(width, height)) if self.longest else 1.0
         return Frame(width, height, max(1, round(width * shrink)), max(1, round(height * shrink)),
                      Box(0, 0, width, height))
+
+
+def of_codec(spelling: Codec) -> str:
+    """What a picture must have become for coordinates of that codec; squashing leaves shares of it as they are."""
+    return WHOLE if spelling.frame in (None, "squash") else spelling.frame
 
 
 def untouched(frame: Frame) -> bool:

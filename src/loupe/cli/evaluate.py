@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from loupe.cli.found_boxes import REFINER, found_boxes
-from loupe.cli.roots import add_root, roots_of
+from loupe.cli.roots import add_count, add_root, roots_of
 from loupe.cli.scoring import add_scoring, judged, scoring_of
 from loupe.cli.seeing import add_seeing, seeing
 from loupe.cli.shared import answer_part_of, answer_parts, check_shared
-from loupe.errors import CheckpointError, ConfigError, FileError
+from loupe.errors import ConfigError, FileError
 from loupe.evals.benchmark import Shelf
 from loupe.evals.chatspot import JITTERED
 from loupe.evals.jitter import SCALES
@@ -47,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_root(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where predictions and report.html go "
                         "(default: evaluation/ in the model's folder)")
-    parser.add_argument("--count", type=_count, metavar="N", help="number of questions there must be, or any "
-                        "(default: counts.json of the root, else the published number)")
+    add_count(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="only N of the questions, a random choice that is "
                         "always the same (default: all; of a suite's benchmarks 300 each)")
     parser.add_argument("--blind", action="store_true", help="also ask the model without showing it the pictures "
@@ -73,12 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--constrain", metavar="KIND", help="hold answers to a form: box, boxes, point, free, ...")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: what is there)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (default: float32)")
-
-
-def _count(text: str) -> int | str:
-    if text != "any" and not text.isdigit():
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or any")
-    return text if text == "any" else int(text)
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -262,15 +255,11 @@ def _report(results: list, model: str, roots, out: Path, seconds: float, title: 
 
 
 def _place(model: str) -> Path:
-    """Beside the weights of a run, below the working directory for everything else. A folder without a model is told
-    here, before any data is read."""
+    """Beside the weights of a run, below the working directory for everything else."""
     from loupe.predictors import named
 
-    what, folder = named(model), Path(model).expanduser()
-    if what.kind == "loupe" and not (folder.is_dir() and any(folder.iterdir())):
-        raise CheckpointError("no model lies here", got="an empty folder" if folder.is_dir() else "no such folder",
-                              where=model, do="give a run or checkpoint folder, or mini")
-    return folder / "evaluation" if what.kind == "loupe" and folder.is_dir() else Path("evaluation") / what.label
+    what, folder = named(model), Path(model).expanduser()  # a folder without a model is told before any data is read
+    return folder / "evaluation" if what.kind == "loupe" else Path("evaluation") / what.label
 
 
 def _list() -> None:

@@ -15,6 +15,17 @@ def add_root(parser: argparse.ArgumentParser, required: bool = False) -> None:
                         "NAME=DIR; may be given several times")
 
 
+def add_count(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=_count, metavar="N", help="number of questions there must be, or any "
+                        "(default: counts.json of the root, else the published number)")
+
+
+def _count(text: str) -> int | str:
+    if text != "any" and not text.isdigit():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or any")
+    return text if text == "any" else int(text)
+
+
 def roots_of(given: Sequence[str]) -> dict[str, Path]:
     """{"": parent, name: folder}; a folder that does not exist is a FileError."""
     roots: dict[str, Path] = {}

@@ -182,7 +182,8 @@ def _header(line: str, path: Path) -> dict:
     header = _json(line, f"{path}:1")
     if header.get("loupe") != KIND:
         raise FileError("this is no file of predictions", got=line[:60], where=f"{path}:1",
-                        expected='a header {"loupe": "predictions", ...}')
+                        expected='a header {"loupe": "predictions", ...}',
+                        do="another tool's answers are scored with --benchmark NAME --root DATA")
     if header.get("version") != VERSION:
         raise FileError("predictions of another version", got=header.get("version"), expected=VERSION, where=path)
     return header

@@ -15,7 +15,7 @@ from loupe.codec import Codec, codec
 from loupe.endpoint import EndpointError, Reply, Settings
 from loupe.errors import ConfigError, ImageError, LoupeError, unknown_name
 from loupe.frame import Frame
-from loupe.framing import Framing, untouched
+from loupe.framing import Framing, of_codec, untouched
 from loupe.image import Image
 from loupe.predictor import unanswered
 from loupe.predictors.families import of_name
@@ -68,7 +68,7 @@ class Endpoint:
         known = served(settings) if check or not model else None
         model = chosen(model, known, url)
         family = of_name(model)
-        framing = Framing(frame or (_frame_of(codec) if codec else family.frame), longest=LONGEST_SIDE)
+        framing = Framing(frame or (of_codec(spelling) if spelling else family.frame), longest=LONGEST_SIDE)
         asking = Asking(logprobs=logprobs) if answer is None else Asking(answer, logprobs=logprobs)
         return cls(Line(replace(settings, model=model)), spelling or _codec(family.codec), framing, asking,
                    BEHIND if hints else {}, None if hints else "")
@@ -257,12 +257,6 @@ def _unheld(constrain: str) -> ConfigError:
 
 def _codec(name: str) -> Codec:
     return codec(name)
-
-
-def _frame_of(name: str) -> str:
-    """What the picture must become for a codec; squashing is the endpoint's own affair."""
-    bound = codec(name).frame
-    return "whole" if bound in (None, "squash") else bound
 
 
 def _part(item: dict, images: Sequence[Image], frames: Sequence[Frame]) -> dict:
