@@ -68,7 +68,8 @@ def test_what_does_not_match_is_counted(root, tmp_path):
     questions = open_questions("refcoco-val", root, "any")
     file = lines(tmp_path / "a.jsonl", {"image_id": 1, "answer": "x"}, {"image_id": "000000000002", "prediction": "y"},
                  {"sent_id": 99, "text": "z"}, {"sent_id": 11, "text": [1, 2]}, "",
-                 {"sent_id": 10, "text": "a"}, {"sent_id": 10, "text": "b"}, {"question_id": 2, "text": "no picture"})
+                 {"sent_id": 10, "text": "a"}, {"sent_id": 10, "text": "b"}, 
+                 {"question_id": 20, "text": "a running number, no sentence"})
     told = read_told(file, questions)
     assert list(told.texts.values()) == ["y"]
     assert dict(told.problems) == {

@@ -15,7 +15,7 @@ HELP = """recompute the scores in files of predictions, without the model
 
 Reads the JSON lines that `loupe evaluate` writes. Files of the same benchmark stand side by side. With --benchmark the
 files are another tool's: lines such as {"question_id": ..., "text": ...}, joined to the questions by id (question_id,
-sent_id, ref_id, id, image_id, img_id; the answer under prediction, response, output, answer, text or caption)."""
+sent_id, id, image_id, img_id; the answer under prediction, response, output, answer, text or caption)."""
 
 
 def add_arguments(parser) -> None:

@@ -20,9 +20,9 @@ from loupe.predictors.heard import heard
 from loupe.regions import Box, Mask, Point, Polygon
 from loupe.sample import Answer, Sample
 
-QUESTION, PICTURE, ANY = ("id", "key", "part"), ("picture",), ("id", "key", "part", "picture")
-IDS = {"question_id": QUESTION, "sent_id": QUESTION, "ref_id": QUESTION, "id": ANY, "image_id": PICTURE,
-       "img_id": PICTURE}  # a line's key, the first that is there -> which of a question's names it may be
+LEVELS = ("id", "key", "sentence", "picture")  # what a question may be called, see `names`
+IDS = {"question_id": ("id", "key"), "sent_id": ("sentence",), "id": ("id", "key", "picture"),
+       "image_id": ("picture",), "img_id": ("picture",)}  # a line's key, the first that is there -> its levels in order
 SAID = ("prediction", "response", "output", "answer", "text", "caption")  # the first that is there
 
 
@@ -73,7 +73,7 @@ def score_told(told: Told, questions: Questions, spelling: str | None = None, fr
     if not where:
         reasons = ", ".join(f"{count} {why}" for why, count in told.problems) or "an empty file"
         raise FileError("no answer belongs to a question", got=reasons, where=told.name,
-                        expected=f"ids such as {questions.samples[0].id}, or its last part")
+                        expected=f"ids such as {questions.samples[0].id}, or what stands behind the task in it")
     if spelling is None and any(isinstance(s.extra.get("truth"), (Box, Point, Polygon, Mask)) for s in where):
         raise ConfigError("these questions are answered with regions", got="no --codec",
                           where=questions.benchmark.name, do="name how the model writes them: --codec shikra")
@@ -86,12 +86,12 @@ def score_told(told: Told, questions: Questions, spelling: str | None = None, fr
 
 
 def names(samples: tuple[Sample, ...]) -> dict[str, dict[str, list[str]]]:
-    """What others may call a question: {"id", "key" (behind the task in its id), "part" (of the key, behind its last
-    colon: REFER's sent_id), "picture" -> {name: ids of samples}}."""
-    out: dict[str, dict[str, list[str]]] = {level: defaultdict(list) for level in ANY}
+    """What others may call a question: {"id", "key" (behind the task in it: a question's own id), "sentence" (behind
+    the key's last colon: REFER's sent_id), "picture" -> {name: ids of samples}}."""
+    out: dict[str, dict[str, list[str]]] = {level: defaultdict(list) for level in LEVELS}
     for s in samples:
         key = s.id.partition(f"/{s.record}/{s.task}/")[2]
-        for level, name in zip(ANY, (s.id, key, key.rpartition(":")[2], s.record)):
+        for level, name in zip(LEVELS, (s.id, key, key.rpartition(":")[2], s.record)):
             if name:
                 out[level][_plain(name)].append(s.id)
     return out
