@@ -41,6 +41,7 @@ class Part:
     tuner: Still | Narrow = Still()
     tasks: tuple[tuple[str, float], ...] = (("find", 1.0), ("count", 2.0))
     curve: Pace | None = None
+    layer: int | tuple[int, ...] = -2
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Whole:
 @pytest.mark.parametrize("override, read, expected", [
     ("parts.second.pace.lr=2e-4", lambda w: w.parts[1].pace.lr, 2e-4),
     ("parts.0.pace.lr=3", lambda w: w.parts[0].pace.lr, 3.0),
+    ("parts.0.layer=-1", lambda w: w.parts[0].layer, -1),
+    ("parts.0.layer=0,-1", lambda w: w.parts[0].layer, (0, -1)),
+    ("parts.0.layer=[0, -1]", lambda w: w.parts[0].layer, (0, -1)),
     ("parts.first.pace.betas=0.8,0.95", lambda w: w.parts[0].pace.betas, (0.8, 0.95)),
     ("parts.first.pace.betas.1=0.5", lambda w: w.parts[0].pace.betas, (0.9, 0.5)),
     ("parts.first.pace.warmup=0.05", lambda w: w.parts[0].pace.warmup, 0.05),

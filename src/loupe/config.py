@@ -40,7 +40,7 @@ def to_json(value, declared=None):
 
 def from_json(cls, data, where: str = ""):
     """The value `to_json` wrote. Fields that are absent take their defaults; unknown ones are a ConfigError."""
-    options = _options(cls)
+    options = _options(cls := _meant(cls, isinstance(data, (list, tuple))))
     if data is None:
         if {type(None), object, typing.Any} & set(options) or cls is None:
             return None
@@ -207,6 +207,7 @@ def _is_pair(item) -> bool:
 
 def parse(text: str, declared, where: str | None = None):
     """A text read as the declared type: numbers, true/false, none, a,b,c or JSON lists, Name(field=value, ...)."""
+    declared = _meant(declared, text[:1] in "[(" or "," in text)
     options = _options(declared)
     if type(None) in options and text.lower() in NOTHING:
         return None
@@ -233,8 +234,7 @@ def _parse_tuple(text: str, declared, where):
 def _parse_dataclass(text: str, classes: dict, where):
     if text[:1] == "{":
         return _dataclass_from_json(classes, _json(text, where), where)
-    match = re.fullmatch(r"(\w+)(?:\((.*)\))?", text, re.S)
-    if not match:
+    if not (match := re.fullmatch(r"(\w+)(?:\((.*)\))?", text, re.S)):
         raise ConfigError("a setting cannot be read", got=repr(text), where=where,
                           do=f"write {' or '.join(classes)}, with fields as in {next(iter(classes))}(field=value)")
     if match[1] not in classes:
@@ -348,6 +348,15 @@ def _options(declared) -> tuple:
     if typing.get_origin(declared) in (typing.Union, types.UnionType):
         return typing.get_args(declared)
     return (declared,) if declared is not None else ()
+
+
+def _meant(declared, several: bool):
+    """Of a union of one value and of several (int | tuple[int, ...]) what was written; any other declaration as is."""
+    many = [option for option in _options(declared) if typing.get_origin(option) is tuple]
+    one = tuple(option for option in _options(declared) if option not in many)
+    if many and set(one) - {type(None)}:
+        return many[0] if several else typing.Union[one]  # noqa: UP007
+    return declared
 
 
 def _classes(declared) -> dict:

@@ -42,6 +42,32 @@ def test_tower_gives_transformers_hidden_states(kind, layer):
 
 
 @torch.no_grad()
+def test_several_layers_stand_side_by_side_as_in_transformers_llava():
+    config = transformers.LlavaConfig(
+        vision_config={"model_type": "clip_vision_model", **SMALL}, text_config=LLAMA,
+        vision_feature_layer=[0, -2, -1], image_seq_length=9)
+    whole = transformers.LlavaForConditionalGeneration(config).eval()
+    spec = VisionSpec(config=TOWERS["clip"], layer=(0, -2, -1), size=24)
+    tower, _ = build_vision(spec)
+    tower.model.load_state_dict(whole.model.vision_tower.state_dict())
+    tower.eval()
+    seen = []
+    whole.model.multi_modal_projector.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    whole.model.get_image_features(pixel_values=PIXELS)
+    assert tower.width == 3 * 32 and torch.allclose(tower(PIXELS), seen[0], atol=1e-6)
+    normed, _ = build_vision(VisionSpec(config=TOWERS["clip"], layer=(1, -1), size=24, norm=True))
+    states = normed.eval().model(pixel_values=PIXELS, output_hidden_states=True).hidden_states
+    want = torch.cat([states[1], normed.model.post_layernorm(states[-1])], -1)[:, 1:]
+    assert torch.allclose(normed(PIXELS), want, atol=1e-6), "the final norm is of the last layer alone"
+
+
+@pytest.mark.parametrize("layer", [(), (0, 9), (1, 1), (3, -1)])
+def test_layers_that_are_not_there_or_there_twice_are_an_error(layer):
+    with pytest.raises(ConfigError, match="no such layer"):
+        build_vision(VisionSpec(config=CLIP, size=24, layer=layer))
+
+
+@torch.no_grad()
 def test_layers_behind_the_tap_do_not_run():
     tower, _ = build_vision(VisionSpec(config=CLIP, size=24, layer=-2))
     before = tower(PIXELS)

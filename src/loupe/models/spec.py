@@ -19,14 +19,16 @@ class VisionSpec:
 
     checkpoint: str = ""
     config: dict[str, Any] | None = None  # {"model_type": "clip_vision_model", "hidden_size": ...}
-    layer: int = -2  # index into hidden_states; layers behind it are kept but never run
+    # index into hidden_states; layers behind it are kept but never run. Several: each patch's features of all of them,
+    # concatenated in this order, as transformers' vision_feature_layer
+    layer: int | tuple[int, ...] = -2
     size: int = 224  # of the square input, pixels
     frame: str = "squash"  # name in FRAMES
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
     drop_cls: bool = True  # leave out the class token where the tower has one
     attention: str = "sdpa"  # any name transformers knows, or "lean": fastest for miniatures on a CPU
-    norm: bool = False  # the tower's final norm behind the tapped layer, as BLIP-2 and MiniGPT-v2 have it
+    norm: bool = False  # the tower's final norm behind the (last) tapped layer, as BLIP-2 and MiniGPT-v2 have it
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class ModelSpec:
         for name in ("mean", "std"):
             if name in vision:
                 vision[name] = tuple(vision[name])
+        if isinstance(vision.get("layer"), list):
+            vision["layer"] = tuple(vision["layer"])
         rest = {k: v for k, v in data.items() if k not in ("vision", "bridge", "language")}
         bridge = dict(data["bridge"])
         if bridge.get("mqformer") is not None:

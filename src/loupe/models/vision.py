@@ -32,20 +32,23 @@ def blocks(model: nn.Module) -> nn.ModuleList:
                       expected=f"a module list at one of {', '.join(LAYERS)}")
 
 
+def layers(layer: int | tuple[int, ...]) -> tuple[int, ...]:
+    """What VisionSpec.layer says, as several."""
+    return layer if isinstance(layer, tuple) else (layer,)
+
+
 class VisionTower(nn.Module):
     """`layer` indexes hidden_states as transformers counts them: 0 is the input of the first block, -1 the output of
-    the last, before the final norm, which `norm` adds. Blocks behind the tap stay part of the model but are never run.
+    the last, before the final norm, which `norm` adds. Of several layers each patch's features are concatenated in the
+    order given. Blocks behind the last tap stay part of the model but are never run.
     """
 
-    def __init__(self, model: nn.Module, layer: int, size: int, drop_cls: bool = True, norm: bool = False):
+    def __init__(self, model: nn.Module, layer: int | tuple[int, ...], size: int, drop_cls: bool = True,
+                 norm: bool = False):
         super().__init__()
         self.model = model
         config = model.config
-        depth = len(blocks(model))
-        self.tap = layer if layer >= 0 else depth + 1 + layer  # number of blocks that run
-        if not 0 <= self.tap <= depth:
-            raise ConfigError("vision tower has no such layer", got=layer, expected=f"{-depth - 1} to {depth}",
-                              where="model.vision.layer")
+        self.read(layer)
         patch = config.patch_size
         if size % patch:
             raise ConfigError("picture size is no multiple of the patch", got=size, expected=f"a multiple of {patch}",
@@ -55,13 +58,21 @@ class VisionTower(nn.Module):
             raise ConfigError("this tower has no final norm", got=type(model).__name__, where="model.vision.norm",
                               expected=" or ".join(FINAL_NORMS), do="set it to false")
         self.grid = size // patch
-        self.width = config.hidden_size
         self.interpolate = size != config.image_size
         takes = inspect.signature(type(blocks(model)[0]).forward).parameters
         self.no_mask = {"attention_mask": None} if "attention_mask" in takes else {}
         special = self._special(config)
         self.skip = special if drop_cls else 0
         self.tokens = self.grid**2 + special - self.skip
+
+    def read(self, layer: int | tuple[int, ...]) -> None:
+        """Tap these layers and no others; `width` is that of their tokens."""
+        depth, said = len(blocks(self.model)), layers(layer)
+        self.taps = tuple(k if k >= 0 else depth + 1 + k for k in said)  # blocks that run before each is read
+        if not said or len(set(self.taps)) < len(said) or not all(0 <= tap <= depth for tap in self.taps):
+            raise ConfigError("vision tower has no such layer", got=layer, where="model.vision.layer",
+                              expected=f"{-depth - 1} to {depth}, or several of these, each once")
+        self.width = self.model.config.hidden_size * len(self.taps)
 
     @staticmethod
     def _special(config) -> int:
@@ -78,14 +89,18 @@ class VisionTower(nn.Module):
         for name in PRE_NORMS:
             if hasattr(model, name):
                 x = getattr(model, name)(x)
-        for block in blocks(model)[: self.tap]:
+        read = {0: x}
+        for k, block in enumerate(self.tapped(), 1):
             x = block(x, **self.no_mask)
+            if k in self.taps:
+                read[k] = x
         if self.final:
-            x = getattr(model, self.final)(x)
-        return x[:, self.skip :]
+            read[max(self.taps)] = getattr(model, self.final)(x)
+        return torch.cat([read[tap] for tap in self.taps], -1)[:, self.skip :]
 
     def tapped(self) -> list[nn.Module]:
-        return list(blocks(self.model))[: self.tap]
+        """The blocks that run."""
+        return list(blocks(self.model))[: max(self.taps)]
 
 
 def places(grid: int, merge: int = 1) -> Tensor:

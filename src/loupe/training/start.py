@@ -23,6 +23,7 @@ from loupe.models.spec import ModelSpec
 from loupe.models.tokenizer import place_level
 from loupe.models.vision import places
 from loupe.models.vlm import VLM
+from loupe.models.widening import read_more
 from loupe.readers.games import seeds
 from loupe.training.folder import write
 from loupe.training.materials import FORMER_TOKENIZER, Materials, tokenizer_for
@@ -85,6 +86,8 @@ def trained(recipe: Recipe) -> VLM:
     wanted = recipe.model
     if recipe.fresh_eyes:
         _give_eyes(model, recipe)
+    elif wanted.vision.layer != model.spec.vision.layer:
+        read_more(model, wanted.vision.layer)
     changed = config.differences(replace(model.spec, codec=wanted.codec, dialogue=wanted.dialogue),
                                  with_bases(wanted, _downloads(model.spec, wanted)))
     if changed:
