@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -17,9 +18,10 @@ from loupe.errors import ConfigError
 from loupe.evals import BENCHMARKS, CountError, evaluate, open_questions, rescore
 from loupe.evals.metrics import measure
 from loupe.evals.metrics.cider import treebank
-from loupe.evals.predictions import Prediction, prediction
+from loupe.evals.predictions import Prediction, Writer, prediction, read
 from loupe.evals.published import PUBLISHED, SUITES
-from loupe.evals.ranked import closed
+from loupe.evals.ranked import Calibrated, Ranked, closed
+from loupe.evals.runner import _answered
 from loupe.predictors import Blind
 from loupe.predictors.beside import beside
 from loupe.regions import Box
@@ -236,31 +238,47 @@ def test_options_are_weighed_of_no_picture(tmp_path):
         evaluate(Blind(Says(truth)), "iconqa-ranked-test", tmp_path, count="any")
 
 
-class Prefers(Weighs):
-    """Likes one answer whatever it is shown; a picture that is not grey adds to others."""
-
-    def __init__(self, added, **logs):
-        super().__init__(**logs)
-        self.added = added
-
-    def weigh(self, samples):
-        for sample in samples:
-            seen = sample.images[0].path is not None
-            log = self.logs.get(words(sample))
-            yield None if log is None else log + seen * self.added.get(words(sample), 0.0)
+TRUE_OR_FALSE = ("true", "false")
 
 
-def test_what_a_picture_adds_decides_where_answers_are_calibrated(tmp_path):
-    question_layouts.iconqa(tmp_path / "iconqa")
-    model = Prefers({"nö": 0.5, "b": -0.3, "c": 0.1}, yes=-1.0, nö=-4.0, a=-2.0, b=-1.0, c=-9.0)
-    raw = BENCHMARKS["iconqa-ranked-test"]
-    ask = lambda what: [p.answer.text for p in evaluate(model, what, tmp_path, count="any").predictions]  # noqa: E731
-    assert ask(raw) == ["yes", "b"]
-    assert ask(replace(raw, form="calibrated")) == ["nö", "c"]
-    blind = evaluate(Blind(model), replace(raw, form="calibrated"), tmp_path, count="any").predictions
-    assert [p.answer.text for p in blind] == [p.extra["options"][0] for p in blind], "grey adds nothing to grey"
-    unasked = evaluate(Prefers({}, yes=-1.0), replace(raw, form="calibrated"), tmp_path, count="any").predictions
-    assert unasked[0].answer.text == "yes" and unasked[1].answer.problems[0].kind == "picture"
+def judged(*shares: float) -> tuple[list[Sample], Weighs]:
+    """Questions whose "true" has these probabilities, and who weighs them so."""
+    samples = [Sample((), (user(f"{k}?"),), "statement", f"q{k}", "r", {"options": TRUE_OR_FALSE})
+               for k in range(len(shares))]
+
+    class Knows(Weighs):
+        def weigh(self, samples):
+            for s in samples:
+                true = shares[int(str(s.turns[0].parts[0])[:-1])]
+                yield math.log(true if s.turns[-1].parts[0] == "true" else 1 - true) - 7.0
+
+    return samples, Knows()
+
+
+def test_what_is_more_probable_than_usual_is_the_calibrated_answer():
+    """On average "true" has 0.8: above it lies 0.9 alone, though "true" is the more probable answer of four."""
+    samples, model = judged(0.9, 0.75, 0.79, 0.78, 0.78)
+    assert [a.text for a in Ranked(model).answer(samples)] == ["true"] * 5
+    assert [a.text for a in Calibrated(model).answer(samples)] == ["true", *["false"] * 4]
+    same, certain = judged(0.9, 0.9, 0.9)
+    assert {a.text for a in Calibrated(certain).answer(same)} == {"true"}, "all alike: the first option"
+    alone = [*samples, Sample((), (user("0?"),), "other", "q9", "r", {"options": ("false", "true")})]
+    with pytest.raises(ConfigError, match="one question has alone cannot be calibrated.*false | true"):
+        list(Calibrated(model).answer(alone))
+
+
+def test_a_stopped_calibration_begins_again(tmp_path):
+    header = {"benchmark": {"name": "b"}, "model": {"name": "m"}, "questions": "q", "data": "d"}
+    samples, model = judged(0.9, 0.75, 0.79)
+    few, path = Calibrated(judged(0.9, 0.75)[1]), tmp_path / "b.jsonl"
+    with Writer(path, header) as writer:
+        _answered(few, samples[:2], None, writer)
+        assert [p.answer.text for p in writer.done.values()] == ["true", "false"]
+    with Writer(path, header) as writer:
+        _answered(Calibrated(model), samples, None, writer)
+    assert [(p.id, p.answer.text) for p in read(path)[1]] == [("q0", "true"), ("q1", "false"), ("q2", "false")]
+    with Writer(path, header) as writer:  # whole: nothing is asked
+        _answered(Calibrated(Says(None)), samples, None, writer)
 
 
 def test_answers_of_each_kind_are_weighed_where_questions_bring_no_options():
@@ -270,6 +288,10 @@ def test_answers_of_each_kind_are_weighed_where_questions_bring_no_options():
     assert [s.extra["options"] for s in closed(asked, among)] == [("star", "moon"), ("red", "1"), ("red", "1")]
     with pytest.raises(ConfigError, match="true answer is not among.*got 'star', expected red, 1"):
         list(closed(asked, {"": ("red", "1")}))
+    lists = {"name": ("star", "moon"), "colour": ("red", "blue"), "number": ("1", "2")}
+    assert [s.extra["options"] for s in closed(asked, lists)] == list(lists.values())
+    with pytest.raises(ConfigError, match="in one of the lists"):
+        list(closed(asked, {**lists, "also": ("1", "red")}))
 
 
 def test_a_suite_leaves_out_what_a_model_cannot_weigh_before_it_asks(tmp_path, capsys, monkeypatch):

@@ -23,7 +23,7 @@ HELD_OUT = {"choice", "statement", "question", "region"}  # tasks of the held-ou
 
 def test_nothing_held_out_is_trained_on():
     assert {c.benchmark.task for c in PINK.columns if c.held_out} == HELD_OUT | {"counting"}
-    assert PINK.column("twice").benchmark.task_options == {"kinds": ("region",), "form": "point"}
+    assert PINK.column("twice").benchmark.task_options == {"kinds": ("region",), "form": "point", "most": 2}
     for row in PINK.rows:
         for task, options in trained(PINK, row):
             assert task not in HELD_OUT | {"stated"}, "not even in words"

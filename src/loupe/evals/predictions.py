@@ -116,6 +116,13 @@ class Writer:
         self._put(to_line(p))
         self.done[p.id] = p
 
+    def restart(self) -> None:
+        """Forget what the file holds."""
+        self.done.clear()
+        self._file.seek(0)
+        self._file.truncate()
+        self._put(json.dumps(self.header, ensure_ascii=False))
+
     def __enter__(self) -> Writer:
         return self
 

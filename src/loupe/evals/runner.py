@@ -104,6 +104,9 @@ def answer_part(predictor: Predictor, questions: Questions, root: Roots, out: st
     if not 1 <= part <= parts:
         raise ConfigError("no such part", got=f"{part} of {parts}", expected=f"1 to {parts}")
     predictor, path = asked(predictor, questions.benchmark), _file(out, questions.benchmark.name)
+    if getattr(predictor, "whole", False):
+        raise ConfigError("answers that depend on all questions cannot be dealt out", got=questions.benchmark.name,
+                          expected="a benchmark of another form", do="ask it in one process")
     held = {p.id for p in read(path)[1]} if path.is_file() and path.stat().st_size else set()
     mine = [s for s in deal(questions.some(limit), part, parts) if s.id not in held]
     with Writer(part_file(path, part, parts), _header(predictor, questions)) as writer:
@@ -124,8 +127,11 @@ def _written(predictor, questions: Questions, samples, root: Roots, path: Path, 
 
 
 def _answered(predictor, samples, root: Roots, writer: Writer, bar=None) -> None:
-    """Asks what the writer does not hold."""
+    """Asks what the writer does not hold; everything, where answers depend on all questions."""
     left = [s for s in samples if s.id not in writer.done]
+    if left and writer.done and getattr(predictor, "whole", False):
+        writer.restart()
+        left = list(samples)
     if bar is not None:
         bar.update(len(samples) - len(left))
     for sample, answer in zip(left, predictor.answer(left), strict=True):

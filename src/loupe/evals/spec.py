@@ -19,8 +19,8 @@ class Benchmark:
     balance: a key of the questions' extra ("truth": the true text) whose values are drawn equally often, and scored
     one by one. expressions: only referring expressions of these kinds (Phrase.kind, put into extra["expression"]).
     scene: the judge gets the picture's objects. form: "mask" or "colours", put together from grid x grid questions;
-    "ranked": the most probable of the options is the answer; "calibrated": the one whose probability the picture raises
-    most (evals/ranked.py).
+    "ranked": the most probable of the options is the answer; "calibrated": the one that is the most more probable than
+    over all questions (evals/ranked.py).
     inside: of a mask, a box is asked for first and only places in it are asked about; boxed: and the thing is meant by
     that box, no longer by its phrase. answer: longest answer, tokens.
     boxes: every "given" (annotated) or "found" (by a detector) box is asked about, as a `region`: "box" or "point".
@@ -30,7 +30,7 @@ class Benchmark:
     behind: tasks, of one of which a question about the same picture stands before each drawn question, truly answered,
     as in a conversation that goes on to something else.
     among: of these two forms: {kind of question (its extra["kind"]), or "" for all: the answers that are weighed},
-    where the questions bring no options of their own.
+    where the questions bring no options of their own; one whose kind stands there not: the list that holds its truth.
     """
 
     name: str

@@ -76,12 +76,13 @@ LOOK = ("stages.rows.tune.vision=Frozen", f"stages.rows.steps={LOOKING}")
 RANDOM = ("model.vision.config=" + json.dumps(TOWER_CONFIG), "model.vision.checkpoint=''")
 TEXT = ("model.codec=pink", f"stages.rows.steps={AGAIN}")  # §3.1: [0.222,0.333,0.444,0.555]
 AS_TEXT = (*TEXT, "stages.rows.tune.vision=Frozen", f"stages.rows.steps={DECIMALS}")
-LOOKS = (*MINI.colours, "plain", *MINI.textures)
-NUMBERS = tuple(str(n) for n in range(9))
+ANSWERS = {"yes or no": ("yes", "no"), "side": ("left", "right"), "number": tuple(str(n) for n in range(9)),
+           "colour": MINI.colours, "texture": ("plain", *MINI.textures), "name": MINI.classes, "word": MINI.words}
 
 
 def held_out(name: str, says: str, about: str, task: str, among: dict, limit: int = 300, **fields) -> Column:
-    """Of the answers there are the one whose probability the picture raises most: no row was taught their form."""
+    """Of the answers there are the one that is the most times more probable than over all questions: no row was taught
+    their form."""
     asked = Benchmark(f"pink-{name}", "records", "records", "val", task=task, metric="words", draw=1, fit="train",
                       form="calibrated", among=among, **fields)
     return Column(name, says, about, asked, limit=limit, held_out=True)
@@ -101,14 +102,15 @@ COLUMNS = (
     held_out("statement", "VSR", "true or false: a relation of two things", "statement", {"": ("true", "false")},
              task_options={"each": 2, "kinds": ("relation",)}, balance="truth"),
     held_out("question", "OK-VQA", "open questions about the picture", "question",
-             {"": ("yes", "no", "left", "right", *NUMBERS, *LOOKS, *MINI.classes, *MINI.words)}, limit=200),
+             ANSWERS, limit=200),
     Column("grounding", "RefCOCO val", "words to a box, IoU >= 0.5",
            replace(benchmark("mini-grounding"), name="pink-grounding")),
     held_out("local", "Local", "name or colour of what lies at a point", "region",
              {"point-name": MINI.classes, "point-colour": MINI.colours},
              task_options={"forms": ("point",), "asks": ("name", "colour"), "nothing": 0.0}),
-    held_out("twice", "LookTwice", "how many there are of what lies at a point, each number as often as can be",
-             "counting", {"": NUMBERS[1:5]}, task_options={"kinds": ("region",), "form": "point"}, balance="truth"),
+    held_out("twice", "LookTwice", "is there one or are there two of what lies at a point, either equally often",
+             "counting", {"": ("1", "2")}, task_options={"kinds": ("region",), "form": "point", "most": 2},
+             balance="truth"),
     refer("refcoco", "unc", "val"), refer("refcoco", "unc", "testA"), refer("refcoco", "unc", "testB"),
     refer("refcoco+", "unc", "val"), refer("refcoco+", "unc", "testA"), refer("refcoco+", "unc", "testB"),
     refer("refcocog", "umd", "val"), refer("refcocog", "umd", "test"),
@@ -254,9 +256,10 @@ PINK = Experiment(
         "Held out: no row is trained on statements, choices, open questions or anything at a point, not even in words. "
         "Counting by name and by box is a task of the rows with C; the column asks by a point.",
         "differs from paper: held-out questions are answered by that of the answers there are (true, false; the "
-        "colours; A to D) whose probability the picture raises most, from what it is behind a grey one. A row that was "
-        "taught boxes and phrases says these whatever it is asked, and likes one word best whatever it is shown; what "
-        "it sees is measured so, not which form it has kept.",
+        "colours; A to D; numbers to a question about a number) which is the most times more probable than over all "
+        "questions of the column (batch calibration, arXiv 2309.17249). A row that was taught boxes and phrases says "
+        "these whatever it is asked, and likes one word best whatever it is shown; what it sees is measured so, not "
+        "which form it has kept.",
         "differs from paper: captions alone stand for LLaVA, VQAv2, A-OKVQA and Flickr30K, because their questions are "
         "those of the held-out columns.",
         "differs from paper: two to four things in a picture (the world `few`), eight questions each, location tokens, "
