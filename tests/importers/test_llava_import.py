@@ -19,25 +19,29 @@ from tests.parity.test_pink_parts import llama_tokenizer
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("llava")
+def release(folder, **settings):
     torch.manual_seed(0)
     tokenizer = llama_tokenizer()
     tokenizer.add_tokens(["<image>"])
     config = transformers.LlavaConfig(
         vision_config=transformers.CLIPVisionConfig(**SMALL, image_size=28, patch_size=14),
         text_config=transformers.LlamaConfig(**SMALL, vocab_size=len(tokenizer), num_key_value_heads=4),
-        image_token_index=len(tokenizer) - 1, image_seq_length=4)
+        image_token_index=len(tokenizer) - 1, image_seq_length=4, **settings)
     model = transformers.LlavaForConditionalGeneration(config).eval()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder, model
 
 
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    return release(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.mark.parametrize("layer", [-2, [-2, 1]])
 @torch.no_grad()
-def test_it_sees_and_says_the_same(released, tmp_path):
-    folder, theirs = released
+def test_it_sees_and_says_the_same(layer, tmp_path):
+    folder, theirs = release(tmp_path / "llava", vision_feature_layer=layer)
     done = importer("llava")().write(folder, tmp_path / "out", dtype="float32")
     model = load(done.folder)
     pixels = torch.randn(2, 3, 28, 28, generator=torch.Generator().manual_seed(1))

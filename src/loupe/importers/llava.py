@@ -60,7 +60,7 @@ class Llava:
             write_folder(out / "language", partial(_language, whole, load_tokenizer(str(file))), mark="config.json")
         mean, std = prepared(place)
         spec = ModelSpec(
-            VisionSpec(str(out / "vision"), layer=config.vision_feature_layer, size=config.vision_config.image_size,
+            VisionSpec(str(out / "vision"), layer=layers(config), size=config.vision_config.image_size,
                        frame=self.frame, mean=mean, std=std,
                        drop_cls=config.vision_feature_select_strategy == "default"),
             BridgeSpec("mlp", bias=config.multimodal_projector_bias), LanguageSpec(str(out / "language")),
@@ -75,14 +75,19 @@ class Llava:
 
 
 def checked(config, where) -> None:
-    """A LLaVA this can be said of: one tapped layer, GELU between two linear layers."""
+    """A LLaVA this can be said of: GELU between two linear layers."""
     if config.model_type != "llava":
         raise CheckpointError("this is no LLaVA in transformers' layout", got=f"model_type {config.model_type}",
                               where=where)
-    layer, act = config.vision_feature_layer, config.projector_hidden_act
-    if not isinstance(layer, int) or act != "gelu":
-        raise CheckpointError("this LLaVA has another bridge", got=f"layers {layer}, {act}", where=where,
-                              expected="one layer of the tower, gelu")
+    if config.projector_hidden_act != "gelu":
+        raise CheckpointError("this LLaVA has another bridge", got=config.projector_hidden_act, where=where,
+                              expected="gelu")
+
+
+def layers(config) -> int | tuple[int, ...]:
+    """As VisionSpec.layer says it."""
+    said = config.vision_feature_layer
+    return said if isinstance(said, int) else tuple(said)
 
 
 def _language(whole: nn.Module, tokenizer, folder: Path) -> None:
