@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from loupe.cli.roots import add_root, roots_of
 
-HELP = """Say what of a recipe's data lies in a folder, what is missing, and the totals reached.
+HELP = """say what of a recipe's data lies in a folder, what is missing, and the totals reached
 
   loupe check chatspot --root DATA
   loupe check mixture.json --root DATA

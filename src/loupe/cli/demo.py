@@ -17,6 +17,9 @@ from loupe.shipped import MINI, folder, is_shipped
 
 HELP = """the whole job in one go: the miniature that loupe carries, data, training, scores, a report
 
+  loupe demo
+  loupe demo --recipe coco-mini --root coco=photos --out demo-photos
+
 Writes a miniature world, measures and asks the miniature that loupe carries beside trivial baselines, then trains
 another for a few minutes from the carried vision tower and language model, measures it on the same questions, and
 writes OUT/report.html. About ten minutes on two cores. Run it again after a stop: it goes on where it was.

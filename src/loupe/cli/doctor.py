@@ -11,6 +11,9 @@ from pathlib import Path
 
 HELP = """say what this machine has and what would go wrong
 
+  loupe doctor
+  loupe doctor --root /data
+
 Checks Python, the packages loupe stands on, PyTorch and its devices, memory, disk and (with --root) the data sets
 in a folder. Leaves with exit code 2 if something needs mending."""
 NEEDED = {"torch": ("2.6", "2.14"), "transformers": ("5.17", "6"), "tokenizers": ("0.22", None),

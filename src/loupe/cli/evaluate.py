@@ -19,24 +19,23 @@ from loupe.evals.miniature import LIMIT
 
 HELP = """measure a model on benchmarks, beside trivial baselines
 
+  loupe evaluate list                                                              names of benchmarks and suites
   loupe evaluate runs/mini refcoco-val,refcoco-testA --root data/mini
-  loupe evaluate runs/photos refcocog-all --root refer=photos/refer --count any
-  loupe evaluate whole-image refcoco-val --root /data
-  loupe evaluate mini mini --root data/judging/mini --out judged
+  loupe evaluate runs/photos refcocog-all --root refer=photos/refer --count any    fewer pictures than were published
+  loupe evaluate runs/mine cups.json --root .                                      a benchmark of your own
+  loupe evaluate http://localhost:8000/v1#qwen3-vl-8b pope-random --root /data     a model behind an endpoint
+  loupe evaluate runs/pink pink --root /data                                       a suite: all of the paper's tables
+  loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --workers 8      a process, or a GPU, each
+  loupe evaluate runs/pink refcoco-val --root /data --out judged --part 3/8        one of eight machines
+  loupe evaluate mini mini --root data/judging/mini --out judged                   a miniature against its goals
   loupe evaluate runs/mine mini-quick --root data/judging/mini --limit 100 --curve
-  loupe evaluate mini chatspot-mini --root data/judging/mini --out judged
   loupe evaluate runs/spot coco-classes-found-val2017 --root /data --boxes dino.json --encoder clip:clip-vit-large
-  loupe evaluate mini chatspot-mini-jitter --root data/judging/mini --out judged
-  loupe evaluate runs/pink pink --root /data
-  loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --workers 8
-  loupe evaluate runs/pink refcoco-val,refcoco-testA --root /data --out judged --part 3/8
 
 A name that stands for several benchmarks is a suite; of each it asks 300 questions unless --limit says otherwise. The
 suites pink, lyrics and pae ask all questions of those of their papers' benchmarks whose data is there (300 of each,
 too, where another suite stands beside them).
 Every answer is kept in OUT/<benchmark>.jsonl as it comes; the same command after a stop goes on from there.
---workers shares the pictures out to processes of this machine; --part K/N to machines with one folder --out.
-`loupe evaluate list` names the benchmarks."""
+--workers shares the pictures out to processes of this machine; --part K/N to machines with one folder --out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from loupe.cli.roots import roots_of
 from loupe.cli.train import add_run_arguments, habits, tell
 from loupe.errors import ConfigError
 
-HELP = """Train one part of a model: a vision tower, a language model or a refiner.
+HELP = """train one part of a model: a vision tower, a language model or a refiner
 
   loupe world DATA --world mini --images 60000 --val 2200
   loupe pretrain vision --root DATA --out runs/vision             a CLIP: which caption is whose

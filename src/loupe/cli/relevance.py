@@ -13,7 +13,7 @@ A CLIP scores every caption of every picture; those that reach the threshold are
 --threshold reads the scores again.
 
   loupe relevance data/laion --out laion-kept --model openai/clip-vit-base-patch32 --threshold 0.28
-  loupe relevance data/world/laion --out kept --threshold 0.3
+  loupe relevance data/world/laion --out kept --threshold 0.1
   loupe relevance data/coco --reader coco-captions --split train2017 --out kept --workers 2"""
 
 

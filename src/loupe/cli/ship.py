@@ -9,7 +9,7 @@ from loupe.cli.roots import add_root, roots_of
 from loupe.errors import ConfigError
 from loupe.shipped import SHIPPED
 
-HELP = """Turn a finished run into a part that loupe carries: half precision and a model card.
+HELP = """turn a finished run into a part that loupe carries: half precision and a model card
 
   loupe ship runs/tower loupe/tower
   loupe ship runs/language loupe/language --rebuilt runs/language-again

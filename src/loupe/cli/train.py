@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loupe.cli.roots import add_root, roots_of
 
-HELP = """Train a recipe, or go on with a run that was stopped.
+HELP = """train a recipe, or go on with a run that was stopped
 
   loupe train mini-start --root DATA --out runs/mini
   loupe train mini-start talk.optim.lr=1e-3 --root DATA --out runs/other

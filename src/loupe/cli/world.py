@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loupe.errors import ConfigError
 
-HELP = """Write a miniature world: small pictures with exact annotations, in the layouts of real data sets.
+HELP = """write a miniature world: small pictures with exact annotations, in the layouts of real data sets
 
   loupe world data/mini --world mini --images 60000 --val 2200
   loupe world data/judging --judging
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="which world (default: 0)")
     parser.add_argument("--world", metavar="NAME",
                         help="wide, mini, few, mini-128, shifted, unread (default: wide)")
-    parser.add_argument("--size", type=int, metavar="PX", help="pixels a side (default: the world's own, 96)")
+    parser.add_argument("--size", type=int, metavar="PX",
+                        help="pixels a side (default: the world's own: 96, of mini-128 128)")
     parser.add_argument("--oddities", type=float, metavar="RATE",
                         help="share of entries with the flaws of real files (default: 0.02)")
     parser.add_argument("--also", metavar="NAME",
