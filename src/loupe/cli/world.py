@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--also", metavar="NAME",
                         help="chatspot: ChatSpot's sources too (OCR-VQA, ST-VQA, DocVQA, TextVQA, COCO-Text, HierText, "
                         "ArT, PointQA, region chat, LLaVA-665K, VizWiz grounding); lyrics: Lyrics' (caption shards, "
-                        "GRIT, VQAv2, GQA, DVQA, ChartQA, ScienceQA)")
+                        "GRIT, VQAv2, GQA, DVQA, ChartQA, ScienceQA, DocVQA, TextVQA)")
     parser.add_argument("--judging", action="store_true", help="write the worlds that miniatures are judged on, "
                         "OUT/mini, mini-128, shifted and unread; nothing about them is to choose")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
