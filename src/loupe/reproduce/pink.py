@@ -165,6 +165,11 @@ def printed(columns: tuple[str, ...], **rows: tuple[float | None, ...]) -> dict[
             for name, values in rows.items()}
 
 
+# why they came out so
+GUESSED = "no row sees it in these minutes: shown grey pictures it does about as well"
+DIVIDED = ("steps are equal, so each further task takes questions from description, which asks of a box what Local "
+           "asks of a point")
+
 DATA = Table(
     "data", "Table 1, upper part: which tasks are trained on",
     ("baseline", "no-vg", "r", "rs", "rsc", "rscd", "o365-all", "o365"), SIX, ("random", "blind"),
@@ -173,20 +178,20 @@ DATA = Table(
             rsc=(47.4, 65.7, 58.9, 53.1, 53.4, 60.7), rscd=(47.8, 66.3, 59.5, 54.1, 54.6, 63.1),
             o365_all=(44.6, 65.9, 58.7, 73.8, 52.1, 69.2), o365=(47.7, 67.1, 59.5, 77.0, 57.2, 70.3)),
     (
-        Claim("Grounding and description help VSR (§4.2: 2.8 points)", "statement", "baseline", "no-vg"),
-        Claim("All designed tasks help Local (0.0 to 54.6)", "local", "rscd", "baseline"),
-        Claim("All designed tasks help LookTwice (0.2 to 63.1)", "twice", "rscd", "baseline"),
-        Claim("Spatial reasoning helps Local (17.1 to 50.9)", "local", "rs", "r"),
-        Claim("Spatial reasoning helps LookTwice (12.8 to 60.0)", "twice", "rs", "r"),
-        Claim("All designed tasks help IconQA (44.6 to 47.8)", "choice", "rscd", "baseline"),
-        Claim("All designed tasks help VSR (65.6 to 66.3)", "statement", "rscd", "baseline"),
-        Claim("All designed tasks help OK-VQA (58.5 to 59.5)", "question", "rscd", "baseline"),
+        Claim("Grounding and description help VSR (§4.2: 2.8 points)", "statement", "baseline", "no-vg", GUESSED),
+        Claim("All designed tasks help Local (0.0 to 54.6)", "local", "rscd", "baseline", DIVIDED),
+        Claim("All designed tasks help LookTwice (0.2 to 63.1)", "twice", "rscd", "baseline", GUESSED),
+        Claim("Spatial reasoning helps Local (17.1 to 50.9)", "local", "rs", "r", DIVIDED),
+        Claim("Spatial reasoning helps LookTwice (12.8 to 60.0)", "twice", "rs", "r", GUESSED),
+        Claim("All designed tasks help IconQA (44.6 to 47.8)", "choice", "rscd", "baseline", GUESSED),
+        Claim("All designed tasks help VSR (65.6 to 66.3)", "statement", "rscd", "baseline", GUESSED),
+        Claim("All designed tasks help OK-VQA (58.5 to 59.5)", "question", "rscd", "baseline", GUESSED),
         Claim("More tasks cost grounding a little (55.0 to 52.1)", "grounding", "baseline", "r"),
         Claim("Bootstrapped Objects365 helps grounding (54.1 to 77.0)", "grounding", "o365", "rscd"),
-        Claim("Bootstrapped Objects365 helps LookTwice (63.1 to 70.3)", "twice", "o365", "rscd"),
+        Claim("Bootstrapped Objects365 helps LookTwice (63.1 to 70.3)", "twice", "o365", "rscd", GUESSED),
         Claim("The filter helps grounding (73.8 to 77.0)", "grounding", "o365", "o365-all"),
         Claim("The filter helps Local (52.1 to 57.2)", "local", "o365", "o365-all"),
-        Claim("The filter helps IconQA (44.6 to 47.7)", "choice", "o365", "o365-all"),
+        Claim("The filter helps IconQA (44.6 to 47.7)", "choice", "o365", "o365-all", GUESSED),
     ),
 )
 TOWERS = printed(SIX, frozen=(42.9, 61.5, 58.3, 37.2, 44.9, 57.5), full=(36.9, 48.6, 33.1, 0.05, 26.1, 54.1),
