@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loupe.readers.base import Note, words
+from loupe.readers.base import Note, silent, words
 from loupe.readers.entries import Entries, distinct, key_text, ranked, said_by_each, value_of
 from loupe.readers.index import is_id
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
@@ -48,10 +48,8 @@ class AOkVqa(Entries):
         return {"coco_id": int(picture)}
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
-        asked = (self._asked(entry, _silent) for entry in self.entries(number)
+        number, picture, image = self._opened(i)
+        asked = (self._asked(entry, silent) for entry in self.entries(number)
                  if isinstance(entry, dict) and entry.get("image_id") == int(picture))
         return Record(image, *image.size, picture, self.source, self.split,
                       questions=distinct(filter(None, asked)), extra=self._ids(picture))
@@ -71,7 +69,3 @@ class AOkVqa(Entries):
         votes = said_by_each(given) if entry.get("difficult_direct_answer") is False else ()
         return Question(text, tuple(dict.fromkeys(([right] if right else []) + list(direct))), key, votes=votes,
                         options=options_of(entry.get("choices")) if right else ())
-
-
-def _silent(reason: str, example: object) -> None:
-    pass

@@ -65,9 +65,7 @@ class Karpathy(Entries):
         return {"coco_id": self._coco_ids[picture]} if picture in self._coco_ids else {}
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         said = [text for entry in self.entries(number) for text in _raw(entry)]
         for _ in range(said.count("")):
             note("caption without words", picture)

@@ -102,9 +102,7 @@ class Conversations(Entries):
         return same_picture(picture)
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         width, height = image.size
         said = [self._turns(entry, str(entry.get("id", k)), width, height, note)
                 for k, entry in enumerate(self.entries(number))]

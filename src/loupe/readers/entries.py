@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from loupe.errors import FileError
+from loupe.image import Image
 from loupe.readers.base import Note, Pictured, Reader, words
 from loupe.readers.index import Collector
 from loupe.readers.pictures import usual_folders
@@ -122,8 +123,14 @@ class Entries(Reader):
         return {}
 
     def pictured(self, i: int) -> Pictured:
-        picture = self._pictures[int(self._order[i])]
-        return Pictured(self._image(self._names(picture)), self._ids(picture))
+        _, picture, image = self._opened(i)
+        return Pictured(image, self._ids(picture))
+
+    def _opened(self, i: int) -> tuple[int, str, Image]:
+        """(number, as `entries` wants it, name, picture) of record i."""
+        number = int(self._order[i])
+        picture = self._pictures[number]
+        return number, picture, self._image(self._names(picture))
 
     def _odd(self, piece: Piece) -> None:
         self.note("entry is of another form", f"byte {piece.at}: {piece.raw[:60]}")

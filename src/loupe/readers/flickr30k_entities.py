@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from tqdm import tqdm
 
 from loupe.errors import FileError
-from loupe.readers.base import Note, Pictured, Reader, clipped_box, is_number, words
+from loupe.readers.base import Note, Pictured, Reader, clipped_box, is_number, silent, words
 from loupe.readers.stream import missing_file
 from loupe.record import Object, Phrase, Record, Sentence
 
@@ -122,11 +122,11 @@ class Flickr30kEntities(Reader):
 
     def _record(self, i: int, note: Note) -> Record:
         name = self._order[i]
-        annotated = self._annotated(name, _silent)
+        annotated = self._annotated(name, silent)
         if annotated is None:
             raise FileError("annotation file changed while it was in use", where=self._files(name)[0],
                             do="open the reader again")
-        sentences = self._told(name, annotated, self._sentences(name, _silent), _silent)
+        sentences = self._told(name, annotated, self._sentences(name, silent), silent)
         by_id = {o.id: o for o in annotated.objects}
         told = tuple(Sentence(tuple((text, tuple(by_id[id].box for id in ids)) for text, ids in pieces))
                      for pieces in sentences)
@@ -255,7 +255,3 @@ def _number(text: str | None) -> float | None:
         return float(text)
     except (TypeError, ValueError):
         return None
-
-
-def _silent(reason: str, example: object) -> None:
-    pass

@@ -36,9 +36,7 @@ class Judged(Entries):
         return entry[image]
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         return Record(image, *image.size, picture, self.source, self.split, self.licence,
                       questions=distinct(self._questions(number, note)), extra=self._ids(picture))
 

@@ -65,9 +65,7 @@ class PointQa(Entries):
         return {"vg_id": int(picture)} if picture.isdecimal() else {}
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         width, height = image.size
         questions = tuple(q for k, entry in enumerate(self.entries(number))
                           for q in self._questions(f"{picture}:{k}", entry, width, height, note))

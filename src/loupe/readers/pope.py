@@ -51,9 +51,7 @@ class Pope(Entries):
         return coco_names(picture)
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         questions = {q.id: q for q in self._questions(number, note)}
         return Record(image, *image.size, picture, self.source, self.split, questions=tuple(questions.values()))
 

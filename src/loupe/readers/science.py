@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from loupe.errors import FileError, unknown_name
-from loupe.readers.base import Note, Reader, clipped_box, is_number, words
+from loupe.readers.base import Note, Reader, clipped_box, is_number, silent, words
 from loupe.readers.entries import Entries, distinct, key_text, question_of, value_of
 from loupe.readers.stream import Piece, missing_file, read_json
 from loupe.record import Question, Record, Word
@@ -164,7 +164,7 @@ class Ai2d(Reader):
         name, path = self._files[i]
         image = self._image((name,))
         width, height = image.size
-        return Record(image, width, height, name, self.source, self.split, questions=tuple(self._asked(path, _silent)),
+        return Record(image, width, height, name, self.source, self.split, questions=tuple(self._asked(path, silent)),
                       words=tuple(self._printed(name, width, height, note)))
 
     def _printed(self, name: str, width: int, height: int, note: Note):
@@ -187,7 +187,3 @@ class Ai2d(Reader):
                               f"{path.name}: {key}")
             if box is not None:
                 yield Word(text, box)
-
-
-def _silent(reason: str, example: object) -> None:
-    pass

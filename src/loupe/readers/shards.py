@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from loupe.errors import FileError
 from loupe.image import MAX_BYTES, Image
-from loupe.readers.base import Note, Reader, clipped_box, is_number, words
+from loupe.readers.base import Note, Reader, clipped_box, is_number, silent, words
 from loupe.readers.pictures import ENDINGS
 from loupe.readers.stream import missing_file
 from loupe.record import Phrase, Record, Sentence
@@ -129,7 +129,7 @@ class Shards(Reader):
             self.note("pair without words", where)
             return False
         if self.least and pair.facts is not None and pair.facts.size <= LONGEST:
-            score = similarity(_facts(_bytes(file, pair.facts.at, pair.facts.size), _silent, where))
+            score = similarity(_facts(_bytes(file, pair.facts.at, pair.facts.size), silent, where))
             if score is not None and score < self.least:
                 self.note("less similar than asked for", f"{where}: {score:.3f}")
                 return False
@@ -174,7 +174,7 @@ class Shards(Reader):
     def _name(self, file: BinaryIO, i: int) -> str:
         """From the picture's own header; a long name stands before it."""
         at = int(self._at["picture"][i])
-        return next((stem(found.name)[0] for found in members(file, "", _silent, max(0, at - 8 * BLOCK), at + 1)
+        return next((stem(found.name)[0] for found in members(file, "", silent, max(0, at - 8 * BLOCK), at + 1)
                      if found.at == at), str(i))
 
 
@@ -261,7 +261,7 @@ def sentences(known: dict, width: int, height: int) -> tuple[Sentence, ...]:
     caption, lines = known.get("caption"), known.get("noun_chunks")
     meant: dict[tuple[int, int], tuple[Box, ...]] = {}
     for line in lines if isinstance(caption, str) and isinstance(lines, list) else ():
-        if _is_span(line, caption) and (box := _box(line, width, height, _silent, "")) is not None:
+        if _is_span(line, caption) and (box := _box(line, width, height, silent, "")) is not None:
             meant[int(line[0]), int(line[1])] = (*meant.get((int(line[0]), int(line[1])), ()), box)
     pieces, at = [], 0
     for (start, end), boxes in sorted(meant.items()):
@@ -333,7 +333,3 @@ def _plain(text: str) -> str:
 def _bytes(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
     return file.read(size)
-
-
-def _silent(reason: str, example: object) -> None:
-    pass

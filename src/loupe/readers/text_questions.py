@@ -44,9 +44,7 @@ class Questions(Entries):
         return same_picture(picture)
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         width, height = image.size
         return Record(image, width, height, picture, self.source, self.split, self.licence,
                       questions=distinct(self._questions(number, note)),
@@ -170,9 +168,7 @@ class OcrVqa(Entries):
         return (picture + self._endings[picture],)
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         width, height = image.size
         return Record(image, width, height, picture, self.source, self.split,
                       questions=tuple(self._questions(number, note)))

@@ -41,9 +41,7 @@ class TextCaps(Entries):
         return (f"{picture}.jpg",)
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         said = [text for entry in self.entries(number) if isinstance(entry, dict) for text in captions_of(entry)]
         return Record(image, *image.size, picture, self.source, self.split, captions=tuple(dict.fromkeys(said)))
 

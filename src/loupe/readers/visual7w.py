@@ -82,9 +82,7 @@ class Visual7W(Entries):
         return {"vg_id": self._vg[picture]} if picture in self._vg else {}
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         questions = distinct(self._questions(number, *image.size, note))
         return Record(image, *image.size, picture, self.source, self.split, questions=questions,
                       extra=self._ids(picture))

@@ -84,9 +84,7 @@ class Vqa(Entries):
         return {"coco_id": int(picture)}
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         return Record(image, *image.size, picture, self.source, self.split,
                       questions=distinct(self._questions(number, int(picture), note)), extra=self._ids(picture))
 
@@ -158,9 +156,7 @@ class Gqa(Entries):
         return {"vg_id": int(picture)} if picture.isdecimal() else {}  # "n..." are of another collection
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         asked = [question_of(entry.get("question"), ranked(entry.get("answer")), str(k), note, f"picture {picture}")
                  for k, entry in enumerate(self.entries(number)) if isinstance(entry, dict)]
         return Record(image, *image.size, picture, self.source, self.split, questions=tuple(filter(None, asked)),
@@ -262,9 +258,7 @@ class AiChallenger(Entries):
         return key_text(entry["image_id"])
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
-        picture = self._pictures[number]
-        image = self._image(self._names(picture))
+        number, picture, image = self._opened(i)
         said: list[str] = []
         for entry in self.entries(number):
             given = captions_of(entry) if isinstance(entry, dict) else []
