@@ -16,7 +16,7 @@ import loupe
 from loupe import cli, shipped, world
 from loupe.errors import CheckpointError, ConfigError, FileError
 from loupe.miniature.card import SECTIONS, Facts, card, world_command
-from loupe.miniature.ship import half, read_scores, ship
+from loupe.miniature.ship import beside, half, read_scores, ship
 from loupe.models import checkpoint
 from loupe.models.assembly import build
 from loupe.models.spec import BridgeSpec, LanguageSpec, ModelSpec, VisionSpec
@@ -92,6 +92,24 @@ def test_the_cards_commands_build_the_part_again(place, home, tmp_path, monkeypa
         more = {"ship": ["--into", "again"], "world": ["--workers", "1"]}.get(words[0], [])
         assert cli.main(words + more) == 0, capsys.readouterr().err
     assert (tmp_path / "again/tower/model.safetensors").read_bytes() == before
+
+
+def test_a_second_runs_figures_come_to_stand_beside_the_firsts(place, home, tmp_path, capsys):
+    ship(place / "tower", "loupe/tower", MINI_TOWER)
+    card = home / "tower/README.md"
+    before, weights = card.read_text(), (home / "tower/model.safetensors").read_bytes()
+    train(MINI_TOWER.change(*TOWER, "seed=1"), tmp_path / "again", place / "data")
+    train(MINI_TOWER.change(*TOWER, "see.steps=3", "seed=1"), tmp_path / "longer", place / "data")
+    for run, why in ((place / "tower", "another seed"), (tmp_path / "longer", "the settings on the card")):
+        assert cli.main(["ship", str(run), "loupe/tower", "--beside", "--into", str(home)]) != 0
+        assert "no second run" in (said := capsys.readouterr().err) and f"expected {why}" in said
+    assert card.read_text() == before
+    assert cli.main(["ship", str(tmp_path / "again"), "loupe/tower", "--beside", "--into", str(home)]) == 0
+    whole = ship(place / "tower", "loupe/tower", MINI_TOWER, rebuilt=tmp_path / "again", into=tmp_path / "parts")
+    assert card.read_text() == (whole / "README.md").read_text(), "as if both runs were there"
+    assert (home / "tower/model.safetensors").read_bytes() == weights
+    with pytest.raises(ConfigError, match="a card of one run"):
+        beside(tmp_path / "again", "loupe/tower", MINI_TOWER)
 
 
 def test_a_tuned_model_is_shipped(place, home, tmp_path):
@@ -246,13 +264,17 @@ def test_a_clip_and_a_refiner_are_shipped(tmp_path):
 
 
 def test_what_the_run_measured_stands_in_tables():
-    from loupe.miniature.card import nested
+    from loupe.miniature.card import EXAM, nested
+    from loupe.miniature.card import beside as set_beside
 
     exam = {"loss": 0.25, "counting": {"answers": 8, "exact": 0.5}, "grounding": {"answers": 9, "exact": 1.0}}
     assert nested(exam, {}).splitlines() == [
         "| figure | reached |", "| --- | --- |", "| loss | 0.25 |", "", "| of | answers | exact |",
         "| --- | --- | --- |", "| counting | 8 | 0.5 |", "| grounding | 9 | 1 |"]
-    assert "| counting | 8 | 0.5 | 8, 0.4 |" in nested(exam, {"counting": {"answers": 8, "exact": 0.4}})
+    again = {"loss": 0.5, "counting": {"answers": 8, "exact": 0.4}}
+    assert "| counting | 8 | 0.5 | 8, 0.4 |" in nested(exam, again)
+    texts = [f"{EXAM}{nested(exam, other)}\n\n## Limits\n" for other in ({}, again)]
+    assert set_beside(texts[0], again, 1) == texts[1]
 
 
 def test_scores_of_predictions_and_of_nothing(tmp_path):

@@ -13,6 +13,7 @@ HELP = """turn a finished run into a part that loupe carries: half precision and
 
   loupe ship runs/tower loupe/tower
   loupe ship runs/language loupe/language --rebuilt runs/language-again
+  loupe ship runs/tower-again loupe/tower --beside          a second run's figures on the card, the part stays
   loupe ship runs/mini mini --scores runs/mini/evaluation/scores.json shifted/scores.json --into parts
 
 Parts: mini, loupe/vision, loupe/tower, loupe/language, loupe/refiner. The card's figures come from the run and from
@@ -29,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "seed; its scores stand beside the first's")
     parser.add_argument("--rebuilt-scores", nargs="+", type=Path, default=[], metavar="FILE",
                         help="as --scores, of the second run, in the same order")
+    parser.add_argument("--beside", action="store_true", help="RUN is a second run of the part's recipe from another "
+                        "seed: put its scores on the part's card, where the first run is gone")
     parser.add_argument("--into", type=Path, metavar="DIR", help="folder of parts (default: the checkout's own)")
     add_root(parser)
 
@@ -41,8 +44,12 @@ def run(args: argparse.Namespace) -> None:
         raise unknown_name("part of the package", args.part, SHIPPED)
     if args.into is None and not (shipped.home().parents[2] / "pyproject.toml").is_file():
         raise ConfigError("loupe does not run from a checkout", got=shipped.home(), do="give a folder with --into")
-    from loupe.miniature.ship import ship
+    from loupe.miniature.ship import beside, ship
 
+    if args.beside:
+        card = beside(args.run, args.part, base_recipe(args.run, args.part), args.into)
+        print(f"figures of {args.run} stand on {card}")
+        return
     place = ship(args.run, args.part, base_recipe(args.run, args.part), scores=args.scores, rebuilt=args.rebuilt,
                  rebuilt_scores=args.rebuilt_scores, roots=roots_of(args.root), into=args.into)
     size = (place / shipped.WEIGHTS).stat().st_size

@@ -16,6 +16,8 @@ LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from a
            "of anybody else are in it.")
 JUDGED = "mini"  # the world that goals are stated for
 ONE_SEED = ("One run. Intervals are 95 % over questions; they do not say how much another seed would differ.")
+TWO_SEEDS = "A second run, from seed {}, stands beside it in the scores."
+EXAM = "At the end of the run, on pictures it was not trained on:\n\n"
 
 
 @dataclass(frozen=True)
@@ -161,16 +163,14 @@ def benchmarks(scores: Mapping) -> str:
 
 def _seed(facts: Facts) -> str:
     again = facts.rebuilt
-    other = f" A second run, from seed {again['seed']}, stands beside it in the scores." if again else f" {ONE_SEED}"
-    return f"{facts.recipe['seed']}.{other}"
+    return f"{facts.recipe['seed']}. {TWO_SEEDS.format(again['seed']) if again else ONE_SEED}"
 
 
 def _scores(facts: Facts) -> str:
     parts = [f"Half precision: {facts.check}."]
     exam = facts.manifest.get("scores") or {}
     if exam:
-        parts.append("At the end of the run, on pictures it was not trained on:\n\n"
-                     + nested(exam, (facts.rebuilt or {}).get("scores") or {}))
+        parts.append(EXAM + nested(exam, (facts.rebuilt or {}).get("scores") or {}))
     for k, scores in enumerate(facts.scores):
         again = facts.rebuilt_scores[k] if k < len(facts.rebuilt_scores) else None
         judged = " and ".join(f"`{settings['world']}` (seed {settings['seed']})"
@@ -198,6 +198,26 @@ def nested(exam: Mapping, again: Mapping) -> str:
                 for name in chosen]
         tables.append(_table(("of", *keys, *second), rows))
     return "\n\n".join(tables)
+
+
+def beside(text: str, exam: Mapping, seed: int) -> str:
+    """The card of a part of one run with a second run's figures beside the first's; a figure that the second has not is
+    a dash."""
+    before, _, rest = text.replace(ONE_SEED, TWO_SEEDS.format(seed)).partition(EXAM)
+    tables, end, after = rest.partition("\n\n#")
+    keys: list[str] = []
+    lines = []
+    for line in tables.split("\n"):
+        cells = line.strip("| ").split(" | ")
+        if cells[0] in ("figure", "of"):
+            keys, more = (cells[1:] if cells[0] == "of" else []), "second run"
+        elif cells[0] == "---":
+            more = "---"
+        elif line:
+            own = exam.get(cells[0])
+            more = ", ".join(_number((own or {}).get(key)) for key in keys) if keys else _number(own)
+        lines.append(f"{line} {more} |" if line else line)
+    return before + EXAM + "\n".join(lines) + end + after
 
 
 def _results(scores: Mapping, again: Mapping | None) -> str:

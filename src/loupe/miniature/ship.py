@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,8 @@ from loupe import config, shipped
 from loupe.errors import CheckpointError, ConfigError, FileError, unknown_name
 from loupe.evals.runner import rescore
 from loupe.evals.suite import scores_of
-from loupe.miniature.card import KINDS, Facts, card
+from loupe.miniature.card import KINDS, ONE_SEED, Facts, card
+from loupe.miniature.card import beside as set_beside
 from loupe.models import assembly, checkpoint
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import TOKENIZER_HASH, vocabulary_hash
@@ -72,6 +74,32 @@ def ship(run: str | Path, name: str, base, *, scores: Sequence[str | Path] = (),
         (fresh / CARD).write_text(card(whole), "utf-8")
 
     return checkpoint.write_folder(place, write, SafetensorError, mark=CARD)
+
+
+def beside(run: str | Path, name: str, base, into: str | Path | None = None) -> Path:
+    """Put what a second run measured beside the first's on the card of a part as it is; returns the card.
+
+    base: this version's recipe of the run. What the run was told must be what stands on the card, but for its seed.
+    """
+    if name not in SHIPPED or name == MINI:
+        raise unknown_name("part with an exam of its own", name, [part for part in SHIPPED if part != MINI])
+    run, path = Path(run), (Path(into) if into is not None else shipped.home()) / SHIPPED[name] / CARD
+    text, manifest = path.read_text("utf-8"), read(run / "manifest.json")
+    recipe = config.from_json(type(base), read(run / "recipe.json"))
+    changes = [change for change in config.overrides(base, recipe) if not change.startswith("seed=")]
+    told = "".join(f" {shlex.quote(change)}" for change in changes)
+    fits = {"a card of one run": ONE_SEED in text, "another seed": f"## Seed\n{recipe.seed}. " not in text,
+               "the settings on the card": f"loupe {KINDS[name].verb}{told} --root" in text,
+               "the data on the card": all(own[:16] in text for own in manifest.get("data", {}).values())}
+    if not all(fits.values()):
+        raise ConfigError("this is no second run of the part", got=f"seed {recipe.seed}{told}", where=run,
+                          expected=", ".join(what for what, there in fits.items() if not there),
+                          do="loupe ship writes the card of a run and of its --rebuilt anew")
+    exam = manifest.get("scores")
+    if not exam:
+        raise ConfigError("nothing was measured on this run", where=run, got="no scores in its manifest")
+    path.write_text(set_beside(text, exam, recipe.seed), "utf-8")
+    return path
 
 
 def read_scores(path: str | Path) -> dict:
