@@ -201,17 +201,22 @@ TOWERS = printed(SIX, frozen=(42.9, 61.5, 58.3, 37.2, 44.9, 57.5), full=(36.9, 4
                  lora=(44.3, 65.4, 58.9, 54.7, 56.7, 62.2), adapter=(47.8, 66.3, 59.5, 54.1, 54.6, 63.1))
 
 
-def tower_claims(prefix: str, adapter: str, why: str = "") -> tuple[Claim, ...]:
+STILL = ("in so few updates neither moves this tower far: with one seed the rows differ by less than a row's seeds do")
+UNSPOILT = "likely because this tower was made from pictures of this very world: tuning it takes little away"
+
+
+def tower_claims(prefix: str, adapter: str) -> tuple[Claim, ...]:
     frozen, full, lora = f"{prefix}frozen", f"{prefix}full", f"{prefix}lora"
     return (
-        Claim("Adapters ground better than a frozen tower (37.2 to 54.1)", "grounding", adapter, frozen, why),
-        Claim("LoRA grounds better than a frozen tower (37.2 to 54.7)", "grounding", lora, frozen, why),
-        Claim("Full tuning spoils grounding (54.1 to 0.05)", "grounding", adapter, full, why),
-        Claim("Full tuning spoils grounding below the frozen tower (37.2 to 0.05)", "grounding", frozen, full, why),
-        Claim("Full tuning spoils VSR (66.3 to 48.6)", "statement", adapter, full, why),
-        Claim("Full tuning spoils OK-VQA (59.5 to 33.1)", "question", adapter, full, why),
-        Claim("Full tuning spoils Local (54.6 to 26.1)", "local", adapter, full, why),
-        Claim("Adapters answer Local better than a frozen tower (44.9 to 54.6)", "local", adapter, frozen, why),
+        Claim("Adapters ground better than a frozen tower (37.2 to 54.1)", "grounding", adapter, frozen, STILL),
+        Claim("LoRA grounds better than a frozen tower (37.2 to 54.7)", "grounding", lora, frozen, STILL),
+        Claim("Full tuning spoils grounding (54.1 to 0.05)", "grounding", adapter, full, UNSPOILT),
+        Claim("Full tuning spoils grounding below the frozen tower (37.2 to 0.05)", "grounding", frozen, full,
+              UNSPOILT),
+        Claim("Full tuning spoils VSR (66.3 to 48.6)", "statement", adapter, full, GUESSED),
+        Claim("Full tuning spoils OK-VQA (59.5 to 33.1)", "question", adapter, full, GUESSED),
+        Claim("Full tuning spoils Local (54.6 to 26.1)", "local", adapter, full, UNSPOILT),
+        Claim("Adapters answer Local better than a frozen tower (44.9 to 54.6)", "local", adapter, frozen, STILL),
     )
 
 
