@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 import torch
 
-from loupe.errors import ConfigError, FileError
+from loupe.errors import CheckpointError, ConfigError, FileError
 from loupe.models import checkpoint
 from loupe.training import state
 from loupe.training.run import train
@@ -111,6 +113,23 @@ def test_a_full_disk_keeps_the_last_checkpoint(small, data, tmp_path, monkeypatc
         train(small, out, data, **QUIET, save_steps=2)
     assert sorted(p.name for p in (out / "checkpoints").iterdir()) == ["see-2", "see-3"]
     assert len(train(small, out, data, **QUIET).metrics) == 9
+
+
+@pytest.mark.parametrize("name", [state.PROGRESS, state.WEIGHTS, state.OPTIMISER])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_will_do(whole, small, data, tmp_path, name):
+    """Any file of the last one cut short, as by a lost power supply: one line that says which, and the way out."""
+    out = tmp_path / "cut"
+    train(replace(small, stages=small.stages[:1], part="vision"), out, data, **QUIET, save_steps=2)
+    shutil.rmtree(out / "vision")
+    shutil.rmtree(out / "checkpoints/see-3")
+    last = out / "checkpoints/see-2" / name
+    last.write_bytes(last.read_bytes()[:last.stat().st_size // 2])
+    again = partial(train, replace(small, stages=small.stages[:1], part="vision"), out, data, **QUIET)
+    with pytest.raises(CheckpointError, match=f"checkpoint is damaged.*see-2/{name}; delete its folder"):
+        again()
+    shutil.rmtree(last.parent)
+    assert losses(again()) == [(*key, pytest.approx(loss, abs=1e-6), pytest.approx(norm, abs=1e-6))
+                               for *key, loss, norm in losses(whole)[:3]]
 
 
 def test_checkpoints_are_pruned(small, data, tmp_path):

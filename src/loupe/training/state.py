@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import pickle
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -79,7 +80,10 @@ def extras(model: nn.Module, objective: nn.Module) -> dict[str, nn.Parameter]:
 
 def restore(folder: Path, model: nn.Module, objective: nn.Module, goes_on: bool = False) -> None:
     """Weights from a checkpoint into built parts; of the objective too, where its stage goes on."""
-    weights = load_file(folder / WEIGHTS)
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise damaged(error, folder / WEIGHTS) from None
     targets = {f"model.{n}": p for n, p in model.named_parameters()}
     targets |= {f"objective.{n}": p for n, p in extras(model, objective).items()}
     if not goes_on:  # a finished stage: its objective may be gone
@@ -94,7 +98,18 @@ def restore(folder: Path, model: nn.Module, objective: nn.Module, goes_on: bool 
 
 
 def restore_optimiser(folder: Path, optimiser: torch.optim.Optimizer) -> None:
-    load_states(optimiser, torch.load(folder / OPTIMISER, map_location="cpu", weights_only=True))
+    try:
+        states = torch.load(folder / OPTIMISER, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise damaged(error, folder / OPTIMISER) from None
+    load_states(optimiser, states)
+
+
+def damaged(error: Exception, where: Path) -> CheckpointError:
+    """They are written whole; a machine that lost its power or a copy may have cut one short all the same."""
+    return CheckpointError("this checkpoint is damaged", got=(str(error) or type(error).__name__).splitlines()[0][:200],
+                           where=where, do="delete its folder and run the same command again: it goes on from the "
+                           "checkpoint before")
 
 
 def checkpoints(folder: Path) -> list[tuple[Progress, Path]]:
@@ -102,7 +117,10 @@ def checkpoints(folder: Path) -> list[tuple[Progress, Path]]:
     found = []
     for path in (folder / "checkpoints").glob("*/" + PROGRESS):
         if not path.parent.name.startswith("."):
-            found.append((Progress(**json.loads(path.read_text())), path.parent))
+            try:
+                found.append((Progress(**json.loads(path.read_text())), path.parent))
+            except (ValueError, TypeError) as error:
+                raise damaged(error, path) from None
     return sorted(found, key=lambda pair: (pair[0].index, pair[0].step))
 
 
