@@ -121,6 +121,22 @@ def test_another_rule_asks_nothing(data, finished):
     assert not again.asked and stored.manifest["selection"]["kept"] == 6
 
 
+@pytest.mark.parametrize("asked", [{"rule": Rule(iou=0.0)}, {"settings": replace(SMALL, limit=3)}])
+def test_a_kill_behind_another_rule_leaves_no_false_manifest(data, finished, monkeypatch, asked):
+    """The records of one rule never stand beside the manifest of another, nor few pairs beside that of all."""
+    from loupe.bootstrapping import output
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    wanted, asked = contents(finished), {"settings": SMALL, "rule": Rule()} | asked
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(output, "put", killed)  # the manifest is all that is left to write
+        bootstrapping.run(Lying(), opened(data), finished, **asked)
+    bootstrapping.run(Lying(), opened(data), finished, SMALL)
+    assert contents(finished) == wanted
+
+
 def test_a_longer_run_goes_on_with_a_shorter_one(data, finished, tmp_path):
     out = tmp_path / "grown"
     for limit in (1, 3, 5, None):

@@ -27,7 +27,8 @@ GONE = "record is not there any more"
 
 
 def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: Sequence[Record]) -> None:
-    """Write everything from the shards' lines; the manifest comes last."""
+    """Write everything from the shards' lines; the manifest comes last, and one of another rule goes first."""
+    (out / MANIFEST).unlink(missing_ok=True)
     counts = Counts()
     write_pairs(out / PAIRS, counts.pairs(lines))
     pairs = list(pairs_in(out / PAIRS))
