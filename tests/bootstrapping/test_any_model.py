@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -61,6 +62,56 @@ def test_nonsense_keeps_nothing_and_ends_nothing(tmp_path, quick):
         assert main(["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
                      "--least-area", "100"]) == 0
     assert read(tmp_path / "out").manifest["selection"]["kept"] == 0
+
+
+def test_saying_nothing_costs_one_box_alone(tmp_path, quick, capsys, monkeypatch):
+    """Nothing said is an answer, of the box it was asked about; it is no sign that the endpoint is gone."""
+    monkeypatch.setattr(sys.modules["loupe.bootstrapping.run"], "PATIENCE", 1)
+    root = folder(tmp_path / "data", [PICTURES[1], PICTURES[2]])
+
+    def say(body, pictures):
+        words = seer(body, pictures)
+        return "" if words == "red cup" or (words.startswith("[") and "green" in said(body)) else words
+
+    with served(say) as (url, _):
+        assert main(["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
+                     "--least-area", "100"]) == 0
+    stored = read(tmp_path / "out")
+    counts = stored.manifest["counts"]
+    assert counts["pictures"]["left out"] == {} and counts["boxes"]["described"] == 2
+    assert counts["boxes"]["left out"] == {"box without a description: empty": 2}
+    assert counts["boxes"]["answers without a box"] == {"empty": 2}
+    assert stored.manifest["selection"]["kept"] == 0 and "--retry" not in capsys.readouterr().out
+
+
+def test_a_reason_does_not_hang_on_what_the_endpoint_says(tmp_path, quick):
+    """Refusals with numbers of their own, as servers give them, are one reason."""
+    root, asked = folder(tmp_path / "data", PICTURES), []
+
+    def say(body, pictures):
+        asked.append(body)
+        return 400, f"request {len(asked)} is bad"
+
+    with served(say) as (url, _):
+        assert main(["bootstrap", "--model", f"{url}#seer", "--root", str(root), "--out", str(tmp_path / "out"),
+                     "--least-area", "100"]) == 0
+    assert read(tmp_path / "out").manifest["counts"]["pictures"]["left out"] == {
+        "predictor failed: the endpoint refuses the request": 3}
+
+
+@pytest.mark.parametrize("kind", ["mini", "endpoint"])
+def test_a_torn_picture_in_the_middle(tmp_path, kind, standin_parts):
+    """Its head states a size, its pixels are cut off: it alone is left out, with every option."""
+    root = folder(tmp_path / "data", PICTURES)
+    torn = root / "images" / "train" / "p2.png"
+    torn.write_bytes(torn.read_bytes()[:60])
+    with served(seer) as (url, _):
+        model = f"{url}#seer" if kind == "endpoint" else str(standin_parts / kind)
+        assert main(["bootstrap", "--model", model, "--root", str(root), "--out", str(tmp_path / "out"), "--device",
+                     "cpu", "--least-area", "100", "--contrast", "--flip", "--crops", "1", "--wordings", "1"]) == 0
+    counts = read(tmp_path / "out").manifest["counts"]
+    assert counts["pictures"] == {"read": 3, "asked about": 2, "left out": {"picture does not decode": 1}}
+    assert counts["boxes"]["left out"]["picture does not decode"] == 2
 
 
 @pytest.mark.parametrize("kind", ["qwen2_5_vl", "llava"])

@@ -118,7 +118,7 @@ def test_what_comes_and_goes_is_asked_again(quick):
 @pytest.mark.parametrize("bad, kind", [
     ((500, "broken"), "endpoint"), (("raw", b'{"choices": [{"mess'), "endpoint"), (("raw", b"[]"), "endpoint"),
     (("raw", b'{"choices": [{"message": {"content": null}}]}'), "endpoint"), (("sleep", 3.0), "endpoint"),
-    ("", "endpoint"), (("raw", b"\xff\xfe\x00"), "endpoint"), ((400, "no pictures here"), "endpoint"),
+    ("", "empty"), (("raw", b"\xff\xfe\x00"), "endpoint"), ((400, "no pictures here"), "endpoint"),
     ('[{"bbox_2d": [1200, 3, 4', "truncated"), ('{"bbox_2d": [900, 0, 100, 50], "label": "x"}', "inverted"),
     ("[2000, 1, 5000, 7]", "out_of_range")])
 def test_misbehaviour_is_a_problem_of_that_question(quick, bad, kind):

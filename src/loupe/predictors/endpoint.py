@@ -39,7 +39,8 @@ class Asking:
 
 
 class Endpoint:
-    """A Predictor. A question that fails for good becomes an Answer with a problem of kind "endpoint"."""
+    """A Predictor. A question that fails for good becomes an Answer with a problem of kind "endpoint"; where the model
+    says nothing, its kind is "empty"."""
 
     capabilities = ("ask", "locate", "describe")
 
@@ -105,7 +106,7 @@ class Endpoint:
 
     def sampled(self, samples: Iterable[Sample], temperature: float, seed: int = 0) -> Iterator[Answer]:
         """Each with a seed of its own; whether it is kept to is the endpoint's affair."""
-        return self._with(replace(self.asking, temperature=temperature))._answered(samples, seed)
+        return self._drawing(temperature)._answered(samples, seed)
 
     @property
     def concurrency(self) -> int:
@@ -121,19 +122,23 @@ class Endpoint:
     def seen(self, looks: Sequence[tuple[Image, ...]]) -> Strict:
         return Strict(self)
 
+    def _drawing(self, temperature: float) -> Endpoint:
+        return self._with(replace(self.asking, temperature=temperature))
+
     def _with(self, asking: Asking) -> Endpoint:
         return Endpoint(self.line, self.codec, self.framing, asking, self.behind, self.system)
 
-    def _answered(self, samples: Iterable[Sample], seed: int | None = None) -> Iterator[Answer]:
+    def _answered(self, samples: Iterable[Sample], seed: int | None = None, strict: bool = False) -> Iterator[Answer]:
+        """strict: a question that fails for good is raised."""
         waiting: deque[tuple[Future | Answer, tuple[Frame, ...]]] = deque()
         refused: list[EndpointError] = []
         try:
             for sample in samples:
                 waiting.append(self._asked(sample, seed, refused))
                 if len(waiting) >= 2 * self.line.settings.concurrency:
-                    yield self._answer(*waiting.popleft(), refused)
+                    yield self._answer(*waiting.popleft(), refused, strict)
             while waiting:
-                yield self._answer(*waiting.popleft(), refused)
+                yield self._answer(*waiting.popleft(), refused, strict)
         finally:
             for left, _ in waiting:
                 if isinstance(left, Future):
@@ -151,17 +156,20 @@ class Endpoint:
             return unanswered(refused[0], "endpoint"), ()
         return self.line.ask(body, self.asking.logprobs), frames
 
-    def _answer(self, said: Future | Answer, frames: tuple[Frame, ...], refused: list) -> Answer:
+    def _answer(self, said: Future | Answer, frames: tuple[Frame, ...], refused: list, strict: bool) -> Answer:
         if isinstance(said, Answer):
             return said
         try:
             return self._read(said.result(), frames)
-        except EndpointError as error:
-            if error.final and not refused:
-                refused.append(error)
-            return unanswered(error, "endpoint")
         except CancelledError:
-            return unanswered(EndpointError("the question was taken back"), "endpoint")
+            error = EndpointError("the question was taken back")
+        except EndpointError as failed:
+            error = failed
+        if strict:
+            raise error
+        if error.final and not refused:
+            refused.append(error)
+        return unanswered(error, "endpoint")
 
     def _body(self, sample: Sample, frames: tuple[Frame, ...], seed: int | None) -> dict:
         if not sample.turns or sample.turns[-1].role != "user":
@@ -182,7 +190,7 @@ class Endpoint:
 
     def _read(self, reply: Reply, frames: tuple[Frame, ...]) -> Answer:
         if not reply.text.strip():
-            return Answer((), (Problem("endpoint", f"nothing was said (finish_reason {reply.finish})", 0),), reply.text)
+            return Answer((), (Problem("empty", f"nothing was said (finish_reason {reply.finish})", 0),), reply.text)
         return heard(reply.text, reply.logs, self.codec, frames)
 
 
@@ -219,24 +227,17 @@ class Call:
 
 
 class Strict:
-    """Rounds of questions on a few pictures: here a question that failed for good raises an EndpointError, because what
-    depends on it is not worth asking, and who asks (bootstrapping) can come back to the picture."""
+    """Rounds of questions on a few pictures: here a question that failed for good raises its EndpointError, because
+    what depends on it is not worth asking, and who asks (bootstrapping) can come back to the picture."""
 
     def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
 
     def answer(self, samples: Iterable[Sample]) -> Iterator[Answer]:
-        return map(_whole, self.endpoint.answer(samples))
+        return self.endpoint._answered(samples, strict=True)
 
     def sampled(self, samples: Iterable[Sample], temperature: float, seed: int = 0) -> Iterator[Answer]:
-        return map(_whole, self.endpoint.sampled(samples, temperature, seed))
-
-
-def _whole(answer: Answer) -> Answer:
-    for problem in answer.problems:
-        if problem.kind == "endpoint":
-            raise EndpointError(problem.text)
-    return answer
+        return self.endpoint._drawing(temperature)._answered(samples, seed, strict=True)
 
 
 def chosen(model: str, known: Sequence[str] | None, url: str) -> str:
