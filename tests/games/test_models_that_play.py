@@ -71,9 +71,11 @@ class Agent:
     observation_space = types.SimpleNamespace(shape=(2, 12, 12))
     action_space = types.SimpleNamespace(n=6)
     seen: list = []
+    given: dict = {}
 
     @classmethod
-    def load(cls, path, device):
+    def load(cls, path, device, **given):
+        cls.given = given
         return cls()
 
     def predict(self, observation, state, episode_start, deterministic):
@@ -97,6 +99,24 @@ def test_an_expert_sees_frames_as_it_was_trained_on_them(tmp_path, monkeypatch):
     assert colour.shape == (12, 12, 6) and (colour[0, 0] == (0, 0, 0, 9, 8, 7)).all()
 
 
+def test_an_expert_is_opened_without_what_it_learnt_with(tmp_path, monkeypatch):
+    """As released agents need it: a memory of gigabytes is not built, and old spaces do not ask for OpenAI's gym."""
+    spaces = pytest.importorskip("gymnasium", reason="loupe[games] is not installed").spaces
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(DQN=Agent, PPO=Agent))
+    data = {"policy_class": {"__module__": "stable_baselines3.dqn.policies"}, "optimize_memory_usage": True}
+    expert(checkpoint(tmp_path / "new.zip", data), LIGHTS)
+    assert (Agent.given["buffer_size"], Agent.given["optimize_memory_usage"]) == (1, False)
+    assert "action_space" not in Agent.given["custom_objects"] and Agent.given["custom_objects"]["lr_schedule"] == 0
+    old = {"observation_space": {":type:": "<class 'gym.spaces.box.Box'>", "_shape": [4, 84, 84]},
+           "action_space": {":type:": "<class 'gym.spaces.discrete.Discrete'>", "n": "6"}}
+    expert(checkpoint(tmp_path / "old.zip", {**data, **old}), LIGHTS)
+    assert Agent.given["custom_objects"]["observation_space"] == spaces.Box(0, 255, (4, 84, 84), np.uint8)
+    assert Agent.given["custom_objects"]["action_space"] == spaces.Discrete(6)
+    old["action_space"] = {":type:": "<class 'gym.spaces.box.Box'>", "shape": [3]}
+    expert(checkpoint(tmp_path / "car.zip", {**data, **old}), LIGHTS, "ppo")
+    assert Agent.given["custom_objects"]["action_space"].shape == (3,) and "buffer_size" not in Agent.given
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_checkpoint_plays(tmp_path):
     """What stable-baselines3 itself saves: four grey frames, as its Atari agents have them."""
@@ -111,7 +131,9 @@ def test_a_real_checkpoint_plays(tmp_path):
         def reset(self, seed=None, options=None):
             return self.observation_space.sample(), {}
 
-    agents.DQN("CnnPolicy", VecFrameStack(DummyVecEnv([Noise]), 4), buffer_size=4).save(tmp_path / "agent.zip")
+    made = agents.DQN("CnnPolicy", VecFrameStack(DummyVecEnv([Noise]), 4), buffer_size=4)
+    made.optimize_memory_usage = True  # as agents of 2022 have it: with what is the rule today it is an error
+    made.save(tmp_path / "agent.zip")
     made = expert(tmp_path / "agent.zip", LIGHTS)
     (episode,) = rollout(made, [1], lambda: Arcade(LIGHTS, Lights()))
     assert episode.steps == LENGTH and made.identity["algorithm"] == "dqn"
@@ -125,6 +147,8 @@ def test_wrong_experts_are_told(tmp_path, monkeypatch):
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(FileError, match="no checkpoint"):
         expert(tmp_path / "text.zip", LIGHTS)
+    with pytest.raises(FileError, match="no checkpoint.*list"):
+        expert(checkpoint(tmp_path / "list.zip", []), LIGHTS)
     path = checkpoint(tmp_path / "e.zip", {"policy_class": {}})
     with pytest.raises(ConfigError, match="did you mean 'ppo'"):
         expert(path, LIGHTS, "ppp")
@@ -133,6 +157,12 @@ def test_wrong_experts_are_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(PPO=Agent))
     with pytest.raises(ConfigError, match="does not play car-racing.*3 numbers"):
         expert(path, GAMES["car-racing"], "ppo")
+    def old(path, device, **given):
+        raise ModuleNotFoundError("No module named 'old_robots'")
+
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(PPO=types.SimpleNamespace(load=old)))
+    with pytest.raises(FileError, match="cannot be opened.*old_robots.*e.zip"):
+        expert(path, LIGHTS, "ppo")
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(ConfigError, match="pip install stable-baselines3 sb3-contrib"):
         expert(path, LIGHTS, "qrdqn")

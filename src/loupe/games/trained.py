@@ -6,6 +6,7 @@ Loading one runs code that is stored in it, as that library has it: take only fi
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,13 @@ ALGORITHMS = {"ppo": ("stable_baselines3", "PPO"), "a2c": ("stable_baselines3", 
               "dqn": ("stable_baselines3", "DQN"), "sac": ("stable_baselines3", "SAC"),
               "qrdqn": ("sb3_contrib", "QRDQN"), "recurrent-ppo": ("sb3_contrib", "RecurrentPPO"),
               "tqc": ("sb3_contrib", "TQC"), "trpo": ("sb3_contrib", "TRPO")}
+REMEMBERING = ("dqn", "qrdqn", "sac", "tqc")  # they learn from a memory of what they saw
+# functions of the training's progress, stored as code of the Python that saved them; a player needs none
+SCHEDULES = {"learning_rate": 0.0, "lr_schedule": 0.0, "clip_range": 0.0, "clip_range_vf": None,
+             "exploration_schedule": 0.0}
 INSTALL = "pip install stable-baselines3 sb3-contrib"
+BROKEN = (ImportError, AttributeError, KeyError, TypeError, ValueError, AssertionError, RuntimeError, EOFError,
+          pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 def expert(path: Path, game: Game, said: str = "") -> Each:
@@ -41,7 +48,7 @@ def expert(path: Path, game: Game, said: str = "") -> Each:
     except ImportError as error:
         raise ConfigError("a trained expert needs a package that is not installed", got=error, expected=package,
                           do=INSTALL) from None
-    model = kind.load(path, device="cpu")
+    model = _opened(kind, path, algorithm)
     shape, actions = model.observation_space.shape, model.action_space
     if len(shape) != 3:
         raise ConfigError("this expert does not see pictures", got=f"observations of shape {shape}", where=path)
@@ -51,6 +58,45 @@ def expert(path: Path, game: Game, said: str = "") -> Each:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return Each(path.stem, lambda seed: Trained(model, game, shape, skip),
                 {"weights": digest, "algorithm": algorithm, **({"skip": skip} if skip > 1 else {})})
+
+
+def _opened(kind, path: Path, algorithm: str):
+    """The agent without what it needs to go on learning: its memory, which may be gigabytes, and its schedules."""
+    memory = {"buffer_size": 1, "optimize_memory_usage": False} if algorithm in REMEMBERING else {}
+    try:
+        return kind.load(path, device="cpu", custom_objects={**SCHEDULES, **_spaces(path)}, **memory)
+    except BROKEN as error:
+        raise FileError("this checkpoint cannot be opened", got=f"{type(error).__name__}: {error}", where=path,
+                        do="install the packages and versions it was saved with, or save it again with these") from None
+
+
+def _spaces(path: Path) -> dict:
+    """What a checkpoint of the years before Gymnasium sees and does, as Gymnasium has it: its own need OpenAI's gym."""
+    said = _data(path)
+    seen, done = (said.get(f"{name}_space") for name in ("observation", "action"))
+    if not all(isinstance(each, dict) and str(each.get(":type:")).startswith("<class 'gym.") for each in (seen, done)):
+        return {}
+    from gymnasium.spaces import Box, Discrete
+
+    return {"observation_space": Box(0, 255, _shape(seen), np.uint8),
+            "action_space": Discrete(int(done["n"])) if "n" in done else Box(-1, 1, _shape(done), np.float32)}
+
+
+def _shape(space: dict) -> tuple[int, ...]:
+    sides = space.get("_shape", space.get("shape"))
+    return tuple(sides) if isinstance(sides, list) else ()
+
+
+def _data(path: Path) -> dict:
+    """What a checkpoint says of itself; nothing in it is run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            said = json.loads(archive.read("data"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise FileError("this is no checkpoint of stable-baselines3", got=error, where=path) from None
+    if not isinstance(said, dict):
+        raise FileError("this is no checkpoint of stable-baselines3", got=type(said).__name__, where=path)
+    return said
 
 
 def _behind(said: str) -> tuple[str, int]:
@@ -69,13 +115,11 @@ def _behind(said: str) -> tuple[str, int]:
 
 
 def algorithm_of(path: Path) -> str:
-    """Told from what the checkpoint says of itself; nothing in it is run."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            said = json.loads(archive.read("data"))
-        policy = str(said["policy_class"].get("__module__", "")) if isinstance(said["policy_class"], dict) else ""
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
-        raise FileError("this is no checkpoint of stable-baselines3", got=error, where=path) from None
+    """Told from what the checkpoint says of itself."""
+    said = _data(path)
+    if "policy_class" not in said:
+        raise FileError("this is no checkpoint of stable-baselines3", got="no policy_class", where=path)
+    policy = str(said["policy_class"].get("__module__", "")) if isinstance(said["policy_class"], dict) else ""
     for name in ("recurrent", "qrdqn", "tqc", "dqn", "sac"):
         if f".{name}." in f".{policy}.":
             return "recurrent-ppo" if name == "recurrent" else name
