@@ -7,6 +7,8 @@ import pytest
 from loupe.codec import codec
 from loupe.dialogue import DIALOGUES, Dialogue, Segment, dialogue
 from loupe.errors import CodecError, ConfigError, LoupeError
+from loupe.evals import BENCHMARKS
+from loupe.evals.published import SUITES as PAPERS
 from loupe.frame import frame
 from loupe.image import Image
 from loupe.regions import Box, Colour, Point
@@ -117,6 +119,9 @@ def test_tags_follow_the_task():
     assert body("relation").endswith("</Img> x [/INST]")
     assert dialogue("pae").tags["reconstruction"] == "[reconstruct]"
     assert "reconstruction" not in dialogue("minigpt-v2").tags
+    assert body("judgement").endswith("</Img> [vqa] x [/INST]")  # as its release asks VSR
+    for name in PAPERS["pae"]:  # every question of the paper's tables
+        assert BENCHMARKS[name].task in dialogue("pae").tags
 
 
 def test_a_family_asks_in_its_own_words():

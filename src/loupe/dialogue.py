@@ -279,14 +279,15 @@ MINIGPT_V2 = Dialogue(
     name="minigpt-v2", start="<s>[INST] ", picture=("<Img>", "</Img>"), pictures=("", " "), user="<s>[INST] ",
     assistant=" [/INST]", stop="</s>", tokens=("<s>", "</s>"),
     tags={"grounding": "[refer]", "description": "[identify]", "detection": "[detection]", "caption": "[caption]",
-          "question": "[vqa]", "grounded-caption": "[grounding]"},
+          "question": "[vqa]", "judgement": "[vqa]", "grounded-caption": "[grounding]"},  # judgement: as it asks VSR
 )
 # PAE-LaMM: MiniGPT-v2 with the tags and words of §3.1 and §3.3; those of its games (§3.4) stand before the instruction.
 # Questions that MiniGPT-v2 has no tag of its own for are asked as its [vqa].
 PAE = replace(
     MINIGPT_V2, name="pae",
     tags={**MINIGPT_V2.tags, "counting": "[vqa]", "presence": "[vqa]", "statement": "[vqa]", "choice": "[vqa]",
-          "relation": "[vqa]", "reading": "[vqa]", "region": "[identify]", "reconstruction": "[reconstruct]",
+          "relation": "[vqa]", "reading": "[vqa]", "multiple-choice": "[vqa]", "region-question": "[vqa]",
+          "which-region": "[vqa]", "region": "[identify]", "reconstruction": "[reconstruct]",
           "segmentation": "[segmentation]", "car-racing": "[CarRacing]", "space-invaders": "[Space Invaders]"},
     questions={"reconstruction": "loc: {region} rgb:", "segmentation": "{phrase} loc: {region} mask:"},
     answers={"segmentation": {"yes": "1", "no": "0"}},
