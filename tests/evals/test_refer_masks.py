@@ -50,7 +50,10 @@ def test_truth_and_counts(root):
         mask = s.extra["truth"]
         assert isinstance(mask, Mask) and (mask.width, mask.height) == s.images[0].size
         assert np.abs(np.subtract(mask.box.xyxy, boxes[s.id].xyxy)).max() <= 1.5
-    assert questions.some(2) == questions.some(100)[:0] + questions.some(2) and len(questions.some(2)) == 2
+    few, more = ([s.id for s in questions.some(n)] for n in (2, 4))
+    assert few == [s.id for s in open_questions("refcoco-masks-val", root).some(2)] and len(few) == 2
+    assert set(few) < set(more) and len(more) == 4 < len(questions)  # each choice is part of a larger one
+    assert more != [s.id for s in questions.samples[:4]]  # drawn from the whole split
 
 
 def test_the_box_first_then_inside_it(root):

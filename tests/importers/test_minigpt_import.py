@@ -108,7 +108,6 @@ def family(released, **changes) -> MiniGPT:
 @pytest.fixture(autouse=True)
 def two_layers(monkeypatch):
     monkeypatch.setattr(eva, "DEPTH", DEPTH)
-    monkeypatch.setattr(eva.convert, "__defaults__", (448, DEPTH, None, None))
 
 
 @torch.no_grad()
