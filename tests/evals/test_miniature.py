@@ -348,3 +348,12 @@ def test_a_suite_from_the_command_line(root, tmp_path, capsys):
     data = json.loads((tmp_path / "scores.json").read_text())
     assert {r["model"] for r in data["results"]} >= {"random-object", "whole-image"} and len(data["goals"]) == 2
     assert "Goals" in (tmp_path / "report.html").read_text()
+
+
+def test_goals_are_not_said_to_be_missed_on_another_world(tmp_path, capsys):
+    world.write(tmp_path / "shifted", 2, seed=4, val=6, world="shifted")
+    assert main(["evaluate", "random-object", "mini-grounding", "--root", str(tmp_path / "shifted"), "--limit", "3",
+                 "--out", str(tmp_path / "out")]) == 0
+    assert "missed" not in capsys.readouterr().out and "Goals" not in (tmp_path / "out/report.html").read_text()
+    data = json.loads((tmp_path / "out/scores.json").read_text())
+    assert data["goals"] == [] and data["results"] and data["worlds"][""]["world"] == "shifted"

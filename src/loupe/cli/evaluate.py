@@ -231,19 +231,20 @@ def baselines(questions, roots, shelf: Shelf | None = None, soon: bool = False) 
 
 
 def _report(results: list, model: str, roots, out: Path, seconds: float, title: str, limit: int | None) -> None:
+    from loupe.evals.miniature import JUDGED
     from loupe.evals.page import section, table, write_page
     from loupe.evals.report import evaluation_page
     from loupe.evals.suite import goals_plain, goals_table, scores_of, verdicts, write_scores
     from loupe.world import worlds
 
-    first, found = results[0], verdicts(results, model)
-    before = []
+    first, on, before = results[0], worlds(roots), []
+    found = verdicts(results, model) if on.get("", {}).get("world", JUDGED) == JUDGED else []
     if found:
         print(goals_table(found) + "\n")
         rows = [(v.goal.what, f"{v.figure.value:.1%}", f"{v.goal.must:.0%}",
                  "-" if v.goal.aim is None else f"{v.goal.aim:.0%}", v.said) for v in found]
         before = [section("Goals", table(rows, ("task", "reached", "must", "aim", "")))]
-    about = {"model": model, "seconds": round(seconds, 1), "limit": limit, "worlds": worlds(roots),
+    about = {"model": model, "seconds": round(seconds, 1), "limit": limit, "worlds": on,
              "goals": goals_plain(found)}
     write_scores(scores_of(results, about), out / "scores.json")
     then = ("Score the kept answers again, without the model:", f"loupe score {first.path}")

@@ -59,6 +59,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "mini-quick": ("mini-grounding", "mini-description", "mini-relation", "mini-counting", "mini-detection",
                    "mini-point"),
 }
+JUDGED = "mini"  # the world that goals are stated for
 LIMIT = 300  # questions of each benchmark of a suite, where nothing else is said
 
 

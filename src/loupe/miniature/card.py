@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loupe.evals.miniature import LIMIT
+from loupe.evals.miniature import JUDGED, LIMIT
 from loupe.evals.suite import PAPERS, SUITES
 
 METHODS = {"adamw": "AdamW", "muon": "Muon"}
@@ -14,7 +14,6 @@ SECTIONS = ("Data", "Steps", "Command", "Seed", "Scores", "Limits", "Licence")
 WORLD_DEFAULTS = {"oddities": 0.02}
 LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from are drawn by loupe; no data or weights "
            "of anybody else are in it.")
-JUDGED = "mini"  # the world that goals are stated for
 ONE_SEED = ("One run. Intervals are 95 % over questions; they do not say how much another seed would differ.")
 TWO_SEEDS = "A second run, from seed {}, stands beside it in the scores."
 EXAM = "At the end of the run, on pictures it was not trained on:\n\n"
