@@ -42,6 +42,24 @@ def test_a_run_by_hand(data, tmp_path):
     assert lost.candidates[0].text == "green cup" and lost.candidates[0].iou == 0
 
 
+def test_what_the_reader_left_out_and_what_it_was_made_with_stand_in_the_manifest(data, tmp_path):
+    (data / "images/train/p2.png").unlink()
+    manifest = bootstrapping.run(Lying(), opened(data), tmp_path / "out", SMALL).manifest
+    assert sum(manifest["reader left out"].values()) == 1 and manifest["counts"]["pictures"]["read"] == 5
+    assert manifest["versions"]["loupe"] and "commit" in manifest
+
+
+def test_a_record_that_the_disk_does_not_give_is_counted(data, tmp_path):
+    class Torn(type(opened(data))):
+        def __getitem__(self, index):
+            if index == 1:
+                raise PermissionError(13, "no")
+            return super().__getitem__(index)
+
+    left = bootstrapping.run(Lying(), Torn(data, "train"), tmp_path / "out", SMALL).manifest["counts"]["pictures"]
+    assert left["left out"]["record cannot be read: PermissionError"] == 1 and left["read"] == 6
+
+
 def test_the_annotated_box_is_kept_and_read_again(data, tmp_path):
     class Sloppy(Seer):
         def reply(self, sample):

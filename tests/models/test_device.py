@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+import loupe
 from loupe.errors import ConfigError, OutOfMemoryError
-from loupe.models.device import device_of, dtype_of, shared, within_memory
+from loupe.models.device import device_of, dtype_of, in_numbers, rounded, shared, within_memory
 
 
 def test_what_is_there(monkeypatch):
@@ -56,3 +57,12 @@ def test_kinds_of_numbers():
         dtype_of("flot16")
     with pytest.raises(ConfigError, match="unknown kind of numbers"):
         dtype_of("int8")
+
+
+def test_other_numbers_are_another_model():
+    linear = torch.nn.Linear(2, 2)
+    assert rounded(linear) == {} and rounded(in_numbers(linear, torch.bfloat16)) == {"dtype": "bfloat16"}
+    mini = loupe.load("mini", device="cpu")
+    before = mini.identity
+    in_numbers(mini.vlm, torch.bfloat16)
+    assert mini.identity == before | {"dtype": "bfloat16"}

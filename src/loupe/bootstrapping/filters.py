@@ -25,9 +25,10 @@ class Work:
     reason: str = ""
 
 
-def unreadable(error: LoupeError) -> str:
+def unreadable(error: LoupeError | OSError) -> str:
     """Why a record could not be read, as it is counted."""
-    return DAMAGED if isinstance(error, ImageError) else f"record cannot be read: {error.what}"
+    what = error.what if isinstance(error, LoupeError) else type(error).__name__
+    return DAMAGED if isinstance(error, ImageError) else f"record cannot be read: {what}"
 
 
 def work(index: int, record: Record, settings: Settings) -> Work:

@@ -28,6 +28,8 @@ GONE = "record is not there any more"
 
 def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: Sequence[Record]) -> None:
     """Write everything from the shards' lines; the manifest comes last, and one of another rule goes first."""
+    from loupe.training.folder import origin
+
     (out / MANIFEST).unlink(missing_ok=True)
     counts = Counts()
     write_pairs(out / PAIRS, counts.pairs(lines))
@@ -35,7 +37,7 @@ def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: 
     split = getattr(reader, "split", "") or "train"
     lost: Counter[str] = Counter()
     write_kept(out / RECORDS, split, reader, kept(pairs, rule), counts.positions, lost)
-    put(out / MANIFEST, {"loupe": KIND, "version": VERSION, **made, **counts.plain(),
+    put(out / MANIFEST, {"loupe": KIND, "version": VERSION, **made, **counts.plain(), **origin(),
                          "selection": selection(pairs, rule),
                          "records": {"folder": RECORDS, "split": split, "pairs left out": _sorted(lost)}})
 

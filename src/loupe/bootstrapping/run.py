@@ -65,12 +65,13 @@ def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: 
         raise ConfigError("several workers each need their own parts", got=f"{workers} workers, no make=")
     _able(predictor, settings, rule, second)
     pictures = min(len(reader), settings.limit or len(reader))
+    unread = dict(sorted(getattr(reader, "problems", {}).items()))  # of opening it: reading goes on counting
     plan = _plan(predictor, reader, settings, second)
     claim(out, plan, "another bootstrapping lies here")
     with open(out / PLAN, "r+b") as file:
         hold(file)
         _work_through(Parts(predictor, reader, second), out, plan, settings, rule, pictures, workers, make, gpus,
-                      retry)
+                      retry, unread)
     return read(out)
 
 
@@ -87,7 +88,8 @@ def _able(predictor: Predictor, settings: Settings, rule: Rule, second: Predicto
 
 
 def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule: Rule, pictures: int, workers: int,
-                  make: Callable[[], Parts] | None, gpus: float, retry: bool) -> None:
+                  make: Callable[[], Parts] | None, gpus: float, retry: bool,
+                  unread: dict[str, int]) -> None:
     """Ask about what is not there yet, and write what follows from all of it."""
     shards = range(-(-pictures // settings.shard))
     for number in shards:
@@ -107,7 +109,7 @@ def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule:
             "root": os.path.abspath(parts.reader.root)}
     if not _up_to_date(out, made):
         lines = (line for k in shards for line in _ordered(out, k, settings, pictures))
-        finish(out, made, rule, lines, parts.reader)
+        finish(out, {**made, "reader left out": unread}, rule, lines, parts.reader)
 
 
 def _plan(predictor: Predictor, reader: Reader, settings: Settings, second: Predictor | None) -> dict:
@@ -189,7 +191,7 @@ def _work(reader: Reader, index: int, settings: Settings) -> Work | str:
     """What is to be asked about a record, or why it cannot be read."""
     try:
         return work(index, reader[index], settings)
-    except LoupeError as error:
+    except (LoupeError, OSError) as error:
         return unreadable(error)
 
 

@@ -54,6 +54,12 @@ def in_numbers(module: nn.Module, kind: torch.dtype) -> nn.Module:
     return module
 
 
+def rounded(module: nn.Module) -> dict[str, str]:
+    """{"dtype": "bfloat16"} of what an identity says; {} of float32. Other numbers give other answers."""
+    kind = next(module.parameters()).dtype
+    return {} if kind == torch.float32 else {"dtype": str(kind).removeprefix("torch.")}
+
+
 def within_memory(work: Callable) -> Callable:
     """The same function; that the device is full, which torch says as a RuntimeError, becomes an OutOfMemoryError.
 

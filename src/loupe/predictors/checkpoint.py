@@ -13,6 +13,7 @@ from loupe.blind import MODULES, grey_of
 from loupe.errors import CheckpointError, ConfigError, unknown_name
 from loupe.image import Image
 from loupe.models.decoding import Memory
+from loupe.models.device import rounded
 from loupe.models.look import Limits, Look
 from loupe.models.vlm import VLM
 from loupe.predictors.seen import SeenBy
@@ -67,7 +68,7 @@ class Model:
                  "answer": self.limits.answer, "constrain": self.limits.constrain}
         if spec.refiner is not None:
             known |= {"refiner": spec.refiner.name, "spatial": self.vlm.encoder.finder.spatial}
-        return known | ({"without": list(self.shaded)} if self.shaded else {})
+        return known | rounded(self.vlm.language) | ({"without": list(self.shaded)} if self.shaded else {})
 
     def shortened(self, answer: int) -> Model:
         """The same model with answers of at most so many tokens."""

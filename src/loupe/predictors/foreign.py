@@ -13,6 +13,7 @@ from loupe.codec import Codec, codec
 from loupe.errors import CheckpointError, ConfigError
 from loupe.framing import Framing
 from loupe.image import Image
+from loupe.models.device import rounded
 from loupe.models.look import Limits
 from loupe.predictors.chatting import Chat
 from loupe.predictors.families import FAMILIES, OTHER, Family
@@ -70,7 +71,7 @@ class Foreign:
     def identity(self) -> dict:
         out = {"weights": self.weights, "family": self.model.config.model_type, "codec": self.codec.name,
                "frame": self.framing.name, "answer": self.limits.answer, "constrain": self.limits.constrain}
-        return out | ({} if self.behind else {"hints": False})
+        return out | rounded(self.model) | ({} if self.behind else {"hints": False})
 
     def changed(self, constrain: str | None = None, answer: int | None = None) -> Foreign:
         """The same model with other limits."""
