@@ -15,7 +15,7 @@ WORLD_DEFAULTS = {"oddities": 0.02}
 LICENCE = ("Apache-2.0, as loupe itself. The pictures and words it learnt from are drawn by loupe; no data or weights "
            "of anybody else are in it.")
 ONE_SEED = ("One run. Intervals are 95 % over questions; they do not say how much another seed would differ.")
-TWO_SEEDS = "A second run, from seed {}, stands beside it in the scores."
+TWO_SEEDS = "A second run, from seed {}{}, stands beside it in the scores."
 EXAM = "At the end of the run, on pictures it was not trained on:\n\n"
 
 
@@ -162,7 +162,7 @@ def benchmarks(scores: Mapping) -> str:
 
 def _seed(facts: Facts) -> str:
     again = facts.rebuilt
-    return f"{facts.recipe['seed']}. {TWO_SEEDS.format(again['seed']) if again else ONE_SEED}"
+    return f"{facts.recipe['seed']}. {TWO_SEEDS.format(again['seed'], '') if again else ONE_SEED}"
 
 
 def _scores(facts: Facts) -> str:
@@ -199,10 +199,11 @@ def nested(exam: Mapping, again: Mapping) -> str:
     return "\n\n".join(tables)
 
 
-def beside(text: str, exam: Mapping, seed: int) -> str:
+def beside(text: str, exam: Mapping, seed: int, data: Sequence[str] = ()) -> str:
     """The card of a part of one run with a second run's figures beside the first's; a figure that the second has not is
-    a dash."""
-    before, _, rest = text.replace(ONE_SEED, TWO_SEEDS.format(seed)).partition(EXAM)
+    a dash. data: hashes of what the second read, where it is not what the first did."""
+    other = f" and on data that loupe has written since (annotations {', '.join(data)})" if data else ""
+    before, _, rest = text.replace(ONE_SEED, TWO_SEEDS.format(seed, other)).partition(EXAM)
     tables, end, after = rest.partition("\n\n#")
     keys: list[str] = []
     lines = []
