@@ -167,8 +167,8 @@ def printed(columns: tuple[str, ...], **rows: tuple[float | None, ...]) -> dict[
 
 # why they came out so
 GUESSED = "no row sees it in these minutes: shown grey pictures it does about as well"
-DIVIDED = ("steps are equal, so each further task takes questions from description, which asks of a box what Local "
-           "asks of a point")
+DIVIDED = ("likely because steps are equal: each further task takes questions from description, which asks of a box "
+           "what Local asks of a point")
 ALIKE = ("the second world is of the first one's kind and steps are equal: generated pairs take the place of annotated "
          "ones and bring nothing new")
 
@@ -236,12 +236,15 @@ FINETUNE = Table(
             fine=(88.3, 91.7, 84.0, 81.4, 87.5, 73.7, 83.7, 83.7),
             fine_o365=(88.7, 92.1, 84.0, 81.8, 88.2, 73.9, 83.9, 84.3)),
     (
-        *(Claim(f"Bootstrapped Objects365 helps zero-shot ({a} to {b})", column, "o365", "rscd") for column, a, b in (
+        *(Claim(f"Bootstrapped Objects365 helps zero-shot ({a} to {b})", column, "o365", "rscd", ALIKE)
+          for column, a, b in (
             ("refcoco-val", 54.1, 77.0), ("refcoco+-val", 43.9, 65.6), ("refcocog-val", 59.1, 72.4))),
-        Claim("Training sets help more than anything else (54.1 to 88.3)", "refcoco-val", "fine", "rscd"),
-        *(Claim(f"Bootstrapped Objects365 helps when fine-tuned ({a} to {b})", column, "fine-o365", "fine")
-          for column, a, b in (("refcoco-val", 88.3, 88.7), ("refcoco+-val", 81.4, 81.8),
-                               ("refcocog-val", 83.7, 83.9))),
+        Claim("Training sets help more than anything else (54.1 to 88.3)", "refcoco-val", "fine", "rscd",
+              "above in 23 of the 24 columns of the three seeds and never below, by 5 to 9 points in the mean; one "
+              "column's interval of three seeds and 200 questions reaches further"),
+        *(Claim(f"Bootstrapped Objects365 helps when fine-tuned ({a} to {b})", column, "fine-o365", "fine", ALIKE)
+          for column, a, b in (
+            ("refcoco-val", 88.3, 88.7), ("refcoco+-val", 81.4, 81.8), ("refcocog-val", 83.7, 83.9))),
     ),
     note="The world's RefCOCO, RefCOCO+ and RefCOCOg. Visual-7W and fine-tuned LookTwice are not in the miniature.",
 )
