@@ -10,18 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import instructed_layouts
+import numpy as np
 import pytest
 import question_layouts
+import torch
 
 from loupe import world
 from loupe.config import from_json, to_json
 from loupe.errors import ConfigError
+from loupe.image import Image
 from loupe.models.assembly import count
 from loupe.models.checkpoint import load
 from loupe.readers import reader
 from loupe.recipes import RECIPES, recipe
 from loupe.training.recipe import Recipe
 from loupe.training.run import train
+from loupe.training.start import trained, weights_folder
 
 QUIET = {"device": "cpu", "workers": 0, "log_every": 1}
 
@@ -182,3 +186,14 @@ def test_real_photos(shared_data, tmp_path):
     root = shared_data / "coco_photos"
     run = train(shortened(recipe("coco-mini")), tmp_path / "run", {"coco": root}, **QUIET)
     assert run.metrics[-1]["pairs"] > 0 and math.isfinite(run.metrics[-1]["loss"])
+
+
+def test_a_text_only_model_sees_the_same_in_every_picture():
+    model = trained(recipe("mini-text"))
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    one, other = model.encoder.pixels([Image.of(np.zeros_like(noise)), Image.of(noise)])
+    assert np.abs(one - other).max() < 1e-5
+    told = load(weights_folder("mini"))  # its words are mini's, its bridge knows nothing yet
+    same = zip(model.language.parameters(), told.language.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in same) and not torch.equal(model.bridge.project.weight,
+                                                                       told.bridge.project.weight)

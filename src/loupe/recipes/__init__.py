@@ -5,7 +5,7 @@ from __future__ import annotations
 from loupe.errors import unknown_name
 from loupe.recipes.chatspot import CHATSPOT, CHATSPOT_665K, CHATSPOT_MINI
 from loupe.recipes.lyrics import LYRICS, LYRICS_MINI
-from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TOWER
+from loupe.recipes.mini import COCO_MINI, MINI, MINI_DEMO, MINI_START, MINI_TEXT, MINI_TOWER
 from loupe.recipes.pae import PAE, PAE_MINI, PAE_PHOTOS, PAE_SEGMENT
 from loupe.recipes.parts import MINI_LANGUAGE, MINI_VISION
 from loupe.recipes.pink import PINK, PINK_FINETUNED, PINK_G, PINK_LLAMA2, PINK_MINI, PINK_PLUS, PINK_RELEASE
@@ -37,6 +37,7 @@ RECIPES: dict[str, Recipe] = {
     "coco-mini": COCO_MINI,
     "mini": MINI,
     "mini-demo": MINI_DEMO,
+    "mini-text": MINI_TEXT,
     "mini-tower": MINI_TOWER,
     "mini-vision": MINI_VISION,
     "mini-language": MINI_LANGUAGE,

@@ -150,6 +150,16 @@ MINI = Recipe(  # loupe train mini --root DATA --out RUN; DATA: loupe world DATA
               replace(STEEP, lr=4e-4, warmup=50, schedule="cosine"), ALL, epochs=None, steps=1000, batch=96),
     ),
 )
+ALL_ONE = (1e6, 1e6, 1e6)  # over this every picture is the same grey
+MINI_TEXT = replace(  # what can be said without looking: the text-only model beside mini's scores
+    MINI,
+    name="mini-text",
+    model=replace(MINI.model, vision=replace(MINI.model.vision, std=ALL_ONE)),
+    weights="mini", fresh_eyes=True,
+    stages=(Stage("guess", Mixture((SETTLING,), pairs_per_image=12, follow=0.4),
+                  replace(STEEP, lr=1.5e-3, warmup=50, schedule="cosine"), WORDS, epochs=None, steps=1500,
+                  batch=96),),
+)
 SOME = (("grounding", 3.0), ("description", 1.5), ("relation", 0.7), ("counting", 0.7), ("detection", 0.7),
         ("region", 1.0))
 FEW = replace(EVERYTHING, tasks=SOME, task_options={
