@@ -13,7 +13,8 @@ import loupe
 
 SOURCE = Path(loupe.__file__).parent
 CORE = {"errors", "regions", "image", "frame", "codec", "dialogue", "record", "sample", "plain", "config", "drawing",
-        "predictor", "augment", "shipped", "contour", "stored", "named", "framing", "blind"}
+        "predictor", "augment", "shipped", "contour", "stored", "named", "framing", "blind",
+        "origin"}
 # who may import whom beside their own kind; core is open to all
 BELOW = {
     "readers": set(),
@@ -48,7 +49,7 @@ TRAINING_PATH = {*HEAVY, "numpy", "PIL", "tqdm", "loupe"}
 OPTIONAL = {"loupe.data.scale": {"ray"}, "loupe.endpoint.client": {"httpx"},
             "loupe.predictors.chatting": {"jinja2"},  # torch brings it
             "loupe.games.arcade": {"gymnasium", "ale_py"},
-            "loupe.games.trained": {"stable_baselines3", "sb3_contrib"}}
+            "loupe.games.trained": {"stable_baselines3", "sb3_contrib", "gymnasium"}}
 WEB = {"fastapi", "starlette", "uvicorn", "pydantic", "anyio", "prometheus_client"}  # of serving alone
 
 

@@ -17,6 +17,7 @@ from loupe.bootstrapping.settings import Rule
 from loupe.bootstrapping.statistics import selection
 from loupe.bootstrapping.stored import KIND, MANIFEST, PAIRS, RECORDS, VERSION, pairs_in, put, write_pairs
 from loupe.errors import LoupeError
+from loupe.origin import origin
 from loupe.record import Phrase, Record
 from loupe.writers import files
 from loupe.writers.coco import file_name
@@ -28,8 +29,6 @@ GONE = "record is not there any more"
 
 def finish(out: Path, made: Mapping, rule: Rule, lines: Iterable[dict], reader: Sequence[Record]) -> None:
     """Write everything from the shards' lines; the manifest comes last, and one of another rule goes first."""
-    from loupe.training.folder import origin
-
     (out / MANIFEST).unlink(missing_ok=True)
     counts = Counts()
     write_pairs(out / PAIRS, counts.pairs(lines))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 from loupe import config
@@ -19,7 +16,6 @@ from loupe.training.state import cannot_write
 
 BEFORE = {"recipe.json", "manifest.json", "metrics.jsonl", "precision.json", "mqformer-start.json", "tokenizer",
           "text-tokenizer", "former-tokenizer"}  # what a run writes before it learns
-PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -88,31 +84,6 @@ def same_data(before: Mapping[str, str], now: Mapping[str, str], where: str) -> 
     if changed:
         raise ConfigError("this run began with other annotations", got=f"changed: {', '.join(changed)}", where=where,
                           do="give the --root it began with, or another --out")
-
-
-def origin() -> dict:
-    """Versions and the commit, for the manifest."""
-    return {"versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
-            "commit": _commit()}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _commit() -> str | None:
-    """The commit of the checkout loupe runs from, if it runs from one."""
-    here = Path(__file__).resolve().parents[3]
-    if not (here / ".git").exists():
-        return None
-    try:
-        done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
 
 
 def read(path: Path):

@@ -25,11 +25,12 @@ from loupe.evals.metrics.detection import Seen, average_precision, pairs, rates
 from loupe.models.checkpoint import write_folder
 from loupe.models.refined import Refined, refine
 from loupe.models.refiner import Refiner, RefinerConfig, load_refiner, save_refiner
+from loupe.origin import origin
 from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
 from loupe.training import machine, state
-from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, write
+from loupe.training.folder import RunFolder, claim, given_back, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import SCANNED, Records, there

@@ -22,9 +22,10 @@ from loupe.models.assembly import quiet
 from loupe.models.export import save_part
 from loupe.models.tuner import apply
 from loupe.models.vlm import VLM
+from loupe.origin import origin
 from loupe.training import machine, sharding, state
 from loupe.training.exam import sit
-from loupe.training.folder import RunFolder, claim, given_back, origin, read, same_data, write
+from loupe.training.folder import RunFolder, claim, given_back, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials

@@ -31,7 +31,7 @@ from loupe.writers.records import Records
 from loupe.writers.refer import DATASETS, SPLITS, Refer
 from loupe.writers.visual_genome import VisualGenome
 
-RELEASE = 2  # raised whenever the same settings would give other files
+RELEASE = 3  # raised whenever the same settings would give other files
 PART = 100  # pictures made and written at a time
 SETTINGS, COUNTS, README, PARTS = "world.json", "counts.json", "README.txt", ".parts"
 FOLDERS = {"train": "train2017", "val": "val2017"}
