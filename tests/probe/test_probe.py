@@ -19,7 +19,7 @@ from loupe.models import checkpoint
 from loupe.probe import figures
 from loupe.probe.asking import colour_of, glimpse
 from loupe.probe.figures import band_names, classes, cosines, edge_distance, measured, power, rungs
-from loupe.probe.tuning import recipe_for
+from loupe.probe.tuning import recipe_for, tunable
 from loupe.regions import Colour
 from loupe.sample import Answer, Problem
 
@@ -266,6 +266,13 @@ def test_a_llava_of_transformers(tmp_path, capsys):
     capsys.readouterr()
     assert cli.main(["probe", str(place), str(tmp_path / "nothing.png"), "--out", str(tmp_path / "none")]) == 2
     assert "does not exist" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+def test_two_llavas_of_one_name_are_two(tmp_path):
+    first, second = (write("llava", tmp_path / side / "llava") for side in ("a", "b"))
+    one, other = (tunable(str(place), tmp_path / "out") for place in (first, second))
+    assert one == str(tmp_path / "out/llava") != other and Path(other, "model", checkpoint.MANIFEST).is_file()
+    assert [tunable(str(place), tmp_path / "out") for place in (first, second)] == [one, other], "each once"
 
 
 def test_a_llava_after_a_little_training(photos, tmp_path, capsys):

@@ -3,6 +3,7 @@ connector may learn, its language model too, its tower too (PAE-LaMM §3.1, Tabl
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from loupe import shipped
@@ -17,6 +18,7 @@ from loupe.training.recipe import Optim, Recipe, Stage
 from loupe.training.run import train
 
 PARTS = ("connector", "language", "vision")
+PLACE = "imported-from.txt"  # beside an imported model: where it lies
 LARGE = 100_000_000  # parameters from which a smaller learning rate is taken
 
 
@@ -61,10 +63,14 @@ def tunable(model: str, out: Path) -> str:
         raise ConfigError("of the models of transformers only a LLaVA can be tuned", got=family, where="--tune",
                           expected="llava, or a loupe run or checkpoint", do="probe it without --tune; `loupe import` "
                           "also reads released MiniGPT-v2 and Pink weights")
+    place = str(Path(what.place).resolve()) if Path(what.place).exists() else what.place
     folder = out / what.label
+    if (folder / PLACE).is_file() and (folder / PLACE).read_text("utf-8") != place:  # another of the same name
+        folder = out / f"{what.label}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
     if not (folder / "model" / checkpoint.MANIFEST).is_file():
         kind = importer("llava")
         kind(**{k: v for k, v in what.settings.items() if k in kind.__dataclass_fields__}).write(what.place, folder)
+        (folder / PLACE).write_text(place, "utf-8")
     return str(folder)
 
 
