@@ -55,10 +55,10 @@ def figures(card: str) -> dict[str, float]:
     found = {}
     for row in re.findall(r"^\| (.+) \|$", card, flags=re.M):
         cells = row.split(" | ")
-        if len(cells) == 5:
+        if cells[1][:1].isdigit():  # of a kind of question the share stands behind the number of answers
+            found[cells[0]] = float(cells[2] if len(cells) > 3 else cells[1])
+        elif len(cells) > 4:  # a second run's figures stand in a last column
             found[" | ".join(cells[:2])] = float(cells[2].split()[0]) if cells[2][:1].isdigit() else None
-        elif cells[1][:1].isdigit():  # of a kind of question the share stands behind the number of answers
-            found[cells[0]] = float(cells[2] if len(cells) == 4 else cells[1])
     return found
 
 
