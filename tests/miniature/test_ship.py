@@ -264,8 +264,7 @@ def test_a_clip_and_a_refiner_are_shipped(tmp_path):
 
 
 def test_what_the_run_measured_stands_in_tables():
-    from loupe.miniature.card import EXAM, ONE_SEED, nested
-    from loupe.miniature.card import beside as set_beside
+    from loupe.miniature.card import EXAM, ONE_SEED, nested, with_second
 
     exam = {"loss": 0.25, "counting": {"answers": 8, "exact": 0.5}, "grounding": {"answers": 9, "exact": 1.0}}
     assert nested(exam, {}).splitlines() == [
@@ -274,8 +273,8 @@ def test_what_the_run_measured_stands_in_tables():
     again = {"loss": 0.5, "counting": {"answers": 8, "exact": 0.4}}
     assert "| counting | 8 | 0.5 | 8, 0.4 |" in nested(exam, again)
     texts = [f"{EXAM}{nested(exam, other)}\n\n## Limits\n" for other in ({}, again)]
-    assert set_beside(texts[0], again, 1) == texts[1]
-    assert "seed 1 and on data that loupe has written since (annotations ab12), stands" in set_beside(
+    assert with_second(texts[0], again, 1) == texts[1]
+    assert "seed 1 and on data that loupe has written since (annotations ab12), stands" in with_second(
         f"{ONE_SEED}\n{texts[0]}", again, 1, ["ab12"])
 
 

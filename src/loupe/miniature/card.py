@@ -199,7 +199,7 @@ def nested(exam: Mapping, again: Mapping) -> str:
     return "\n\n".join(tables)
 
 
-def beside(text: str, exam: Mapping, seed: int, data: Sequence[str] = ()) -> str:
+def with_second(text: str, exam: Mapping, seed: int, data: Sequence[str] = ()) -> str:
     """The card of a part of one run with a second run's figures beside the first's; a figure that the second has not is
     a dash. data: hashes of what the second read, where it is not what the first did."""
     other = f" and on data that loupe has written since (annotations {', '.join(data)})" if data else ""

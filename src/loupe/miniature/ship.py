@@ -18,8 +18,7 @@ from loupe import config, shipped
 from loupe.errors import CheckpointError, ConfigError, FileError, unknown_name
 from loupe.evals.runner import rescore
 from loupe.evals.suite import scores_of
-from loupe.miniature.card import KINDS, ONE_SEED, Facts, card
-from loupe.miniature.card import beside as set_beside
+from loupe.miniature.card import KINDS, ONE_SEED, Facts, card, with_second
 from loupe.models import assembly, checkpoint
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import TOKENIZER_HASH, vocabulary_hash
@@ -99,7 +98,7 @@ def beside(run: str | Path, name: str, base, into: str | Path | None = None) -> 
     if not exam:
         raise ConfigError("nothing was measured on this run", where=run, got="no scores in its manifest")
     hashes = sorted({own[:16] for own in manifest.get("data", {}).values()})
-    path.write_text(set_beside(text, exam, recipe.seed, [own for own in hashes if own not in text]), "utf-8")
+    path.write_text(with_second(text, exam, recipe.seed, [own for own in hashes if own not in text]), "utf-8")
     return path
 
 
