@@ -12,11 +12,12 @@ PACKAGES = ("loupe", "torch", "transformers", "tokenizers", "accelerate", "peft"
 
 def origin() -> dict:
     """Versions and the commit, for the manifest."""
-    return {"versions": {name: _version(name) for name in PACKAGES}, "python": platform.python_version(),
+    return {"versions": {name: version(name) for name in PACKAGES}, "python": platform.python_version(),
             "commit": _commit()}
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Of an installed package."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

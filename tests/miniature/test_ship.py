@@ -108,6 +108,8 @@ def test_a_second_runs_figures_come_to_stand_beside_the_firsts(place, home, tmp_
     whole = ship(place / "tower", "loupe/tower", MINI_TOWER, rebuilt=tmp_path / "again", into=tmp_path / "parts")
     assert card.read_text() == (whole / "README.md").read_text(), "as if both runs were there"
     assert (home / "tower/model.safetensors").read_bytes() == weights
+    with pytest.raises(FileError, match="no such part lies here"):
+        beside(tmp_path / "again", "loupe/tower", MINI_TOWER, tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="a card of one run"):
         beside(tmp_path / "again", "loupe/tower", MINI_TOWER)
 

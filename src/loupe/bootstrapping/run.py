@@ -65,13 +65,12 @@ def run(predictor: Predictor, reader: Reader, out: str | os.PathLike, settings: 
         raise ConfigError("several workers each need their own parts", got=f"{workers} workers, no make=")
     _able(predictor, settings, rule, second)
     pictures = min(len(reader), settings.limit or len(reader))
-    unread = dict(sorted(getattr(reader, "problems", {}).items()))  # of opening it: reading goes on counting
     plan = _plan(predictor, reader, settings, second)
     claim(out, plan, "another bootstrapping lies here")
     with open(out / PLAN, "r+b") as file:
         hold(file)
         _work_through(Parts(predictor, reader, second), out, plan, settings, rule, pictures, workers, make, gpus,
-                      retry, unread)
+                      retry)
     return read(out)
 
 
@@ -88,9 +87,9 @@ def _able(predictor: Predictor, settings: Settings, rule: Rule, second: Predicto
 
 
 def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule: Rule, pictures: int, workers: int,
-                  make: Callable[[], Parts] | None, gpus: float, retry: bool,
-                  unread: dict[str, int]) -> None:
+                  make: Callable[[], Parts] | None, gpus: float, retry: bool) -> None:
     """Ask about what is not there yet, and write what follows from all of it."""
+    left_out = dict(sorted(getattr(parts.reader, "problems", {}).items()))  # at its opening: reading goes on counting
     shards = range(-(-pictures // settings.shard))
     for number in shards:
         _forget(_shard(out, number, settings, pictures), (FAILED, UNASKED) if retry else (UNASKED,))
@@ -109,7 +108,7 @@ def _work_through(parts: Parts, out: Path, plan: dict, settings: Settings, rule:
             "root": os.path.abspath(parts.reader.root)}
     if not _up_to_date(out, made):
         lines = (line for k in shards for line in _ordered(out, k, settings, pictures))
-        finish(out, {**made, "reader left out": unread}, rule, lines, parts.reader)
+        finish(out, {**made, "reader left out": left_out}, rule, lines, parts.reader)
 
 
 def _plan(predictor: Predictor, reader: Reader, settings: Settings, second: Predictor | None) -> dict:

@@ -17,12 +17,12 @@ import os
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 from tqdm import tqdm
 
 from loupe.errors import ConfigError, FileError
+from loupe.origin import version
 from loupe.plain import Roots, from_plain, to_plain
 from loupe.sample import Sample
 
@@ -37,7 +37,7 @@ def write_corpus(groups, out: str | Path, *, shard_size: int = SHARD, roots: Roo
     Finished shards are kept; a folder that holds another corpus is refused. Bytes do not depend on `workers`.
     """
     out, named = Path(out), _absolute(roots)
-    plan = {"loupe": _version(), **groups.about, "shard_size": int(shard_size)}
+    plan = {"loupe": version("loupe"), **groups.about, "shard_size": int(shard_size)}
     if shard_size < 1:
         raise ConfigError("a shard holds at least one group", got=shard_size)
     _claim(out, plan)
@@ -264,10 +264,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return "missing"
-
-
-def _version() -> str:
-    try:
-        return metadata.version("loupe")
-    except metadata.PackageNotFoundError:
-        return "unknown"

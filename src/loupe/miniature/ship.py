@@ -18,7 +18,7 @@ from loupe import config, shipped
 from loupe.errors import CheckpointError, ConfigError, FileError, unknown_name
 from loupe.evals.runner import rescore
 from loupe.evals.suite import scores_of
-from loupe.miniature.card import KINDS, ONE_SEED, Facts, card, with_second
+from loupe.miniature.card import EXAM, KINDS, ONE_SEED, Facts, card, with_second
 from loupe.models import assembly, checkpoint
 from loupe.models.spec import LanguageSpec, ModelSpec, VisionSpec
 from loupe.models.tokenizer import TOKENIZER_HASH, vocabulary_hash
@@ -84,12 +84,15 @@ def beside(run: str | Path, name: str, base, into: str | Path | None = None) -> 
     if name not in SHIPPED or name == MINI:
         raise unknown_name("part with an exam of its own", name, [part for part in SHIPPED if part != MINI])
     run, path = Path(run), (Path(into) if into is not None else shipped.home()) / SHIPPED[name] / CARD
+    if not path.is_file():
+        raise FileError("no such part lies here", where=path.parent, expected=CARD, do="loupe ship puts it there")
     text, manifest = path.read_text("utf-8"), read(run / "manifest.json")
     recipe = config.from_json(type(base), read(run / "recipe.json"))
     changes = [change for change in config.overrides(base, recipe) if not change.startswith("seed=")]
     told = "".join(f" {shlex.quote(change)}" for change in changes)
-    fits = {"a card of one run": ONE_SEED in text, "another seed": f"## Seed\n{recipe.seed}. " not in text,
-               "the settings on the card": f"loupe {KINDS[name].verb}{told} --root" in text}
+    fits = {"a card of one run": ONE_SEED in text and EXAM in text,
+            "another seed": f"## Seed\n{recipe.seed}. " not in text,
+            "the settings on the card": f"loupe {KINDS[name].verb}{told} --root" in text}
     if not all(fits.values()):
         raise ConfigError("this is no second run of the part", got=f"seed {recipe.seed}{told}", where=run,
                           expected=", ".join(what for what, there in fits.items() if not there),

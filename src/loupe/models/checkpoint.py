@@ -13,7 +13,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -29,6 +28,7 @@ from loupe.models.structure import record
 from loupe.models.tokenizer import vocabulary_hash
 from loupe.models.tuner import PARTS, Full, tuner_from, tuner_plain
 from loupe.models.vlm import VLM
+from loupe.origin import version
 
 FORMAT = 1
 WEIGHTS, MANIFEST, TOKENIZER = "model.safetensors", "manifest.json", "tokenizer"
@@ -181,17 +181,10 @@ def _manifest(model: VLM, tensors: dict[str, Tensor], extra: dict | None, half: 
         "configs": json.loads(json.dumps(configs, default=str)),
         "half": half,
         **({"refiner": model.refined_by} if model.refined_by else {}),
-        "versions": {name: _version(name) for name in ("loupe", "torch", "transformers", "peft")},
+        "versions": {name: version(name) for name in ("loupe", "torch", "transformers", "peft")},
         "tensors": {name: list(t.shape) for name, t in tensors.items()},
         "extra": extra or {},
     }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "?"
 
 
 def _known(find: Callable, name: str, stored: dict | None, kind: str, folder: Path):

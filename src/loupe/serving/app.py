@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from loupe.errors import LoupeError
+from loupe.origin import version
 from loupe.serving import chatting, looking
 from loupe.serving.document import document
 from loupe.serving.faults import Refused, fault
@@ -42,7 +42,7 @@ def create(host: Host) -> FastAPI:
         host.stop()
 
     responses = {status: {"model": Failure, "description": text} for status, text in FAULTS.items()}
-    app = FastAPI(title="loupe", description="Questions about pictures and regions of them.", version=_version(),
+    app = FastAPI(title="loupe", description="Questions about pictures and regions of them.", version=version("loupe"),
                   docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.host, app.state.figures = host, Figures(host)
     for each in (chatting.router, looking.router):
@@ -125,10 +125,3 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 async def _plain(request: Request, error: HTTPException) -> JSONResponse:
     return JSONResponse(fault(error.status_code, str(error.detail)), error.status_code, headers=error.headers)
-
-
-def _version() -> str:
-    try:
-        return version("loupe")
-    except PackageNotFoundError:
-        return "0"
