@@ -10,10 +10,6 @@ from loupe.evals.spec import Benchmark
 from loupe.training.recipe import Recipe
 
 QUICK = "-quick"  # behind the name of a shortened experiment: its logs lie apart
-FIRST_TOWER = (  # a note on what was measured before `loupe/vision` was made anew
-    "All rows so far were measured behind the first `loupe/vision` (of commit 9d22e96), trained from random weights on "
-    "77,000 captions: its patches know colours and no shapes (a small network behind one names the thing there, of "
-    "ten, in 22 %; behind a random tower's in 25). The one loupe carries now knows both.")
 
 
 @dataclass(frozen=True)
