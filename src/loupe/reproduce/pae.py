@@ -85,9 +85,10 @@ def words(name: str, says: str, about: str, **fields) -> Column:
 
 
 def weighed(name: str, says: str, about: str, *answers: str, **fields) -> Column:
-    """What no row is trained on, answered by the most probable of the answers there are: its form is taught nowhere."""
-    return words(name, says, f"{about}; the most probable answer; not trained", form="ranked", among={"": answers},
-                 **fields)
+    """What no row is trained on, answered by that of the answers there are which is the most times more probable than
+    over all questions: its form is taught nowhere."""
+    return words(name, says, f"{about}; calibrated among the answers there are; not trained", form="calibrated",
+                 among={"": answers}, **fields)
 
 
 PICTURES = replace(benchmark("mini-pixels"), name="pae-pixels", grid=8, most=300)
