@@ -53,9 +53,6 @@ def test_arms_go_on_from_one_model_for_equal_steps():
     assert [tower(step) for step in chain("at-once")] == ["Frozen", "Full", "Full"]
     assert len({str(length(name)) for name in ("frozen", "adapted", "at-once", "frozen-random", "adapted-random")}) == 1
     assert len({str(length(name)) for name in NAMES if name.startswith("masks")}) == 1
-    layered = PAE.row("first-layer")
-    assert layered.begins == "stage-1" and tower("first-layer") == "Frozen"
-    assert PAE.recipe_of(layered, 0).model.vision.layer == (0, -1) and length("first-layer") == length("frozen")
     for game in GAMES:
         assert length(f"{game}-pae") == length(f"{game}-baseline")
     assert [tower(step) for step in chain("stage-3")] == ["Frozen", "Frozen", "Full", "Frozen"], "§3.2"
@@ -89,8 +86,8 @@ def test_where_rows_begin():
             own = PAE.recipe_of(row, 0)
             assert (own.weights, own.fresh_eyes) == ("", False)
     assert needs(PAE, Cell("masks", 1)) == [Cell("stage-3", 1)]
-    assert [len(wanted(PAE, [table.name], [0])) for table in PAE.tables] == [12, 10, 5, 21, 10, 10]
-    assert len(wanted(PAE, [table.name for table in PAE.tables], range(3))) == 3 * (len(PAE.rows) - 2) + 2 == 110
+    assert [len(wanted(PAE, [table.name], [0])) for table in PAE.tables] == [11, 10, 5, 21, 10, 10]
+    assert len(wanted(PAE, [table.name for table in PAE.tables], range(3))) == 3 * (len(PAE.rows) - 2) + 2 == 107
 
 
 def test_numbers_of_the_paper():
@@ -107,7 +104,7 @@ def test_numbers_of_the_paper():
     for table in PAE.tables:  # the paper's numbers bear out what is called its claim
         for claim in table.claims:
             above, below = (table.paper.get(name, {}).get(claim.column) for name in (claim.above, claim.below))
-            if None not in (above, below):
+            if below is not None:
                 assert (above < below) if PAE.column(claim.column).lower else (above > below), claim.says
 
 
