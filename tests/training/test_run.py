@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,36 @@ def test_killed_and_resumed(whole, data, tmp_path):
         assert got[:2] == expected[:2] and got[2:] == pytest.approx(expected[2:], abs=1e-6)
     ours, theirs = (dict(checkpoint.load(run.model).named_parameters()) for run in (again, whole))
     assert all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in theirs)
+
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from loupe.training.folder import held
+with held(Path(sys.argv[1])):
+    if os.fork() == 0:  # as a process that prepares data: it outlives the run
+        time.sleep(60)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_runs_on_one_folder_are_kept_apart(small, data, tmp_path):
+    """Refused while another process trains there, told so; free as soon as that one is killed, whatever it forked."""
+    out = tmp_path / "one"
+    out.mkdir()
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, out], stdout=subprocess.PIPE, text=True,
+                             start_new_session=True)
+    try:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(FileError, match="another process trains in this folder"):
+            train(small, out, data, **QUIET)
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        assert len(train(small, out, data, **QUIET).metrics) == 9
+    finally:
+        os.killpg(other.pid, signal.SIGKILL)
 
 
 def test_another_recipe_is_refused(whole, small, data):

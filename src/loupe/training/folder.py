@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,14 @@ from loupe.errors import ConfigError, FileError, LoupeError
 from loupe.training import journal
 from loupe.training.state import cannot_write
 
+try:
+    import fcntl
+except ImportError:  # Windows: two runs in one folder are not kept apart
+    fcntl = None
+
+LOCK = ".lock"  # held by the process at work in the folder
 BEFORE = {"recipe.json", "manifest.json", "metrics.jsonl", "precision.json", "mqformer-start.json", "tokenizer",
-          "text-tokenizer", "former-tokenizer"}  # what a run writes before it learns
+          "text-tokenizer", "former-tokenizer", LOCK}  # what a run writes before it learns
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,33 @@ def claim(folder: Path, recipe) -> bool:
         return False
     if folder.exists() and not folder.is_dir():
         raise FileError("a run needs a folder", got="a file", where=folder, do="give another --out")
-    if folder.is_dir() and any(p.name != "metrics.jsonl" for p in folder.iterdir()):
+    if folder.is_dir() and any(p.name not in ("metrics.jsonl", LOCK) for p in folder.iterdir()):
         raise FileError("the run's folder holds other files", got=sorted(p.name for p in folder.iterdir())[:4],
                         expected="an empty or new folder, or a run", where=folder, do="give another --out")
     write(path, config.to_json(recipe))
     return True
+
+
+@contextmanager
+def held(folder: Path, main: bool = True) -> Iterator[None]:
+    """The folder is this process's until the block ends, or the process does however it ends; FileError where another
+    trains in it. main: of several processes of one run only the main one holds it."""
+    if fcntl is None or not main:
+        yield
+        return
+    try:
+        file = open(folder / LOCK, "ab")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise cannot_write(error, folder / LOCK) from error
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of a process: those that prepare data do not inherit it
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise FileError("another process trains in this folder", where=folder,
+                                do="wait for it or stop it; to train beside it, give another --out") from None
+            # a file system without locks
+        yield
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from loupe.plain import Roots
 from loupe.record import Object, Record
 from loupe.regions import Mask, iou
 from loupe.training import machine, state
-from loupe.training.folder import RunFolder, claim, given_back, read, same_data, write
+from loupe.training.folder import RunFolder, claim, given_back, held, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision
 from loupe.training.materials import SCANNED, Records, there
@@ -68,7 +68,7 @@ def pretrain_refiner(recipe: RefinerRecipe, out: str | Path, roots: Roots = None
     with accelerator.main_process_first():
         new = claim(folder, recipe)
     if not (folder / PART).is_dir():
-        with given_back(folder, new):
+        with held(folder, accelerator.is_main_process), given_back(folder, new):
             there(recipe.stage.mixture, roots, "stage.mixture")
             there(Mixture((recipe.judged,)), roots, "judged")
             _run(recipe, folder, roots, accelerator, how)

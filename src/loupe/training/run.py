@@ -25,7 +25,7 @@ from loupe.models.vlm import VLM
 from loupe.origin import origin
 from loupe.training import machine, sharding, state
 from loupe.training.exam import sit
-from loupe.training.folder import RunFolder, claim, given_back, read, same_data, write
+from loupe.training.folder import RunFolder, claim, given_back, held, read, same_data, write
 from loupe.training.journal import Journal
 from loupe.training.loop import Job, fit, precision, seeded
 from loupe.training.materials import Materials
@@ -76,7 +76,7 @@ def train(recipe: Recipe, out: str | Path, roots: str | Path | Mapping[str, str 
     if all((folder / name).is_dir() for name in outputs(recipe)):
         return Run(folder)
     materials = Materials(roots, data, recipe.seed, folder, how.refined and Path(how.refined))
-    with given_back(folder, new):
+    with held(folder, accelerator.is_main_process), given_back(folder, new):
         Trainer(recipe, folder, materials, accelerator, how).run()
     accelerator.end_training()
     return Run(folder)
