@@ -95,8 +95,18 @@ def test_an_expert_sees_frames_as_it_was_trained_on_them(tmp_path, monkeypatch):
     rollout_of = rollout(expert(path, LIGHTS, "skip=3"), [1], lambda: Arcade(LIGHTS, Lights()))
     assert next(rollout_of).steps == LENGTH and len(Agent.seen) == LENGTH // 3
     assert [begun for *_, begun in Agent.seen] == [True, False, False, False]
-    colour = Trained(None, LIGHTS, (12, 12, 6)).observation(np.full((24, 24, 3), (9, 8, 7), np.uint8))
-    assert colour.shape == (12, 12, 6) and (colour[0, 0] == (0, 0, 0, 9, 8, 7)).all()
+    del Agent.seen[:]
+
+
+@pytest.mark.parametrize("said,newest", [("", (9, 8, 7)), ("grey", (8,)), ("dqn,grey", (8,))])
+def test_channels_in_threes_are_colours_or_grey_frames(tmp_path, monkeypatch, said, newest):
+    path = checkpoint(tmp_path / "dqn.zip", {"policy_class": {"__module__": "stable_baselines3.dqn.policies"}})
+    wide = type("Wide", (Agent,), {"observation_space": types.SimpleNamespace(shape=(12, 12, 6))})
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(DQN=wide))
+    player = expert(path, LIGHTS, said)
+    seen = player.make(1).observation(np.full((24, 24, 3), (9, 8, 7), np.uint8))
+    assert seen.shape == (12, 12, 6) and tuple(seen[0, 0]) == (0,) * (6 - len(newest)) + newest
+    assert ("grey" in player.identity) == ("grey" in said)
 
 
 def test_an_expert_is_opened_without_what_it_learnt_with(tmp_path, monkeypatch):

@@ -14,10 +14,10 @@ HELP = """let a model play a game, or record an expert's games to train on
   loupe play expert.zip space-invaders --record data/games --episodes 30 --seed 4000
 
 MODEL is whatever `loupe evaluate` takes; or scripted (an expert written by hand, which sees the same pictures), random,
-still; or a checkpoint of stable-baselines3 or sb3-contrib (FILE.zip; FILE.zip#recurrent-ppo,skip=2 names what it is
-and that it acts at every second frame). GAME is car-racing or space-invaders. Every player of --beside plays the same
-seeds. OUT holds each episode, an animated picture of the first ones and play.json with every figure; episodes that are
-there are not played again.
+still; or a checkpoint of stable-baselines3 or sb3-contrib (FILE.zip; FILE.zip#recurrent-ppo,skip=2,grey names what it
+is, that it acts at every second frame, and that its channels are grey frames). GAME is car-racing or space-invaders.
+Every player of --beside plays the same seeds. OUT holds each episode, an animated picture of the first ones and
+play.json with every figure; episodes that are there are not played again.
 
 With --record the player's games are written for the reader `games`, a game at a time. Recording begins at seed 2000 and
 playing at 3000 unless --seed says so; a model that plays games it has learnt from is told.

@@ -32,13 +32,14 @@ BROKEN = (ImportError, AttributeError, KeyError, TypeError, ValueError, Assertio
 
 
 def expert(path: Path, game: Game, said: str = "") -> Each:
-    """The checkpoint as a player. said: what stands behind its name, a name of ALGORITHMS (else told from the file),
-    skip=N where it was trained to act at every Nth frame, or both with a comma between."""
+    """The checkpoint as a player. said: what stands behind its name, with commas between: a name of ALGORITHMS (else
+    told from the file), skip=N where it was trained to act at every Nth frame, grey where its three channels (or six)
+    are as many grey frames."""
     import hashlib
 
     if not path.is_file():
         raise FileError("checkpoint of an expert does not exist", got=path, expected="a .zip of stable-baselines3")
-    algorithm, skip = _behind(said)
+    algorithm, skip, grey = _behind(said)
     algorithm = algorithm or algorithm_of(path)
     if algorithm not in ALGORITHMS:
         raise unknown_name("algorithm", algorithm, ALGORITHMS)
@@ -56,8 +57,10 @@ def expert(path: Path, game: Game, said: str = "") -> Each:
         raise ConfigError(f"this expert does not play {game.name}", got=f"actions {actions}", where=path,
                           expected=f"{game.choices} actions" if game.choices else f"{len(game.still)} numbers")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return Each(path.stem, lambda seed: Trained(model, game, shape, skip),
-                {"weights": digest, "algorithm": algorithm, **({"skip": skip} if skip > 1 else {})})
+    colour = not grey and _channels(shape) % 3 == 0
+    return Each(path.stem, lambda seed: Trained(model, game, shape, skip, colour),
+                {"weights": digest, "algorithm": algorithm, **({"skip": skip} if skip > 1 else {}),
+                 **({"grey": True} if grey else {})})
 
 
 def _opened(kind, path: Path, algorithm: str):
@@ -99,19 +102,21 @@ def _data(path: Path) -> dict:
     return said
 
 
-def _behind(said: str) -> tuple[str, int]:
-    """(algorithm, frames from one action to the next) of "recurrent-ppo,skip=2"."""
-    algorithm, skip = "", 1
+def _behind(said: str) -> tuple[str, int, bool]:
+    """(algorithm, frames from one action to the next, does it see grey?) of "recurrent-ppo,skip=2,grey"."""
+    algorithm, skip, grey = "", 1, False
     for item in filter(None, said.split(",")):
         name, equals, value = item.partition("=")
-        if not equals:
+        if item == "grey":
+            grey = True
+        elif not equals:
             algorithm = name
         elif name == "skip" and value.isdecimal() and int(value) > 0:
             skip = int(value)
         else:
-            raise ConfigError("this says nothing about an expert", got=repr(item), expected="an algorithm, or skip=N",
-                              do="write FILE.zip#recurrent-ppo,skip=2")
-    return algorithm, skip
+            raise ConfigError("this says nothing about an expert", got=repr(item),
+                              expected="an algorithm, skip=N, or grey", do="write FILE.zip#recurrent-ppo,skip=2")
+    return algorithm, skip, grey
 
 
 def algorithm_of(path: Path) -> str:
@@ -133,13 +138,17 @@ def algorithm_of(path: Path) -> str:
                       do=f"name it: FILE.zip#{'|'.join(ALGORITHMS)}")
 
 
-class Trained:
-    """One game of a checkpoint. Frames become what it was trained on: grey or colour, its size, its number of frames,
-    channels first or last, as the shape of its observations says. Of `skip` steps it sees the first, and acts alike in
-    all of them."""
+def _channels(shape: tuple[int, ...]) -> int:
+    return min(shape[0], shape[2])
 
-    def __init__(self, model, game: Game, shape: tuple[int, ...], skip: int = 1):
-        self.model, self.game, self.shape, self.skip = model, game, shape, skip
+
+class Trained:
+    """One game of a checkpoint. Frames become what it was trained on: in colour or grey, its size, its number of
+    frames, channels first or last, as the shape of its observations says. Of `skip` steps it sees the first, and acts
+    alike in all of them."""
+
+    def __init__(self, model, game: Game, shape: tuple[int, ...], skip: int = 1, colour: bool = False):
+        self.model, self.game, self.shape, self.skip, self.colour = model, game, shape, skip, colour
         self.state, self.count = None, 0
         self.seen: list[np.ndarray] = []
         self.action: tuple[float, ...] = game.still
@@ -155,13 +164,11 @@ class Trained:
     def observation(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 of the checkpoint's shape; before the first frame stand zeros, as its frame stack has them."""
         channels_first = self.shape[0] < self.shape[2]
-        channels = self.shape[0] if channels_first else self.shape[2]
         height, width = self.shape[1:] if channels_first else self.shape[:2]
-        colour = channels % 3 == 0
-        picture = Pillow.fromarray(pixels).convert("RGB" if colour else "L").resize(
+        picture = Pillow.fromarray(pixels).convert("RGB" if self.colour else "L").resize(
             (width, height), Pillow.Resampling.BOX)
         frame = np.asarray(picture).reshape(height, width, -1)  # [H, W, 1 or 3]
-        count = channels // frame.shape[2]
+        count = _channels(self.shape) // frame.shape[2]
         self.seen = [*self.seen, frame][-count:]
         stacked = np.concatenate([np.zeros_like(frame)] * (count - len(self.seen)) + self.seen, -1)
         return stacked.transpose(2, 0, 1) if channels_first else stacked
