@@ -16,7 +16,7 @@ from loupe.games import GAMES
 from loupe.games.arcade import Arcade, Sight
 from loupe.games.players import Asked, still
 from loupe.games.rollout import rollout
-from loupe.games.trained import Trained, algorithm_of, expert
+from loupe.games.trained import algorithm_of, expert
 from tests.games.playground import LENGTH, Lights, facing
 
 LIGHTS = replace(GAMES["space-invaders"], repeat=1, idle=False, stack=3)
