@@ -77,8 +77,28 @@ def textcaps(root: Path) -> Path:
     return root
 
 
+def multitask(root: Path) -> Path:
+    """MiniGPT-v2's: pictures of COCO by id, tags and boxes in the words."""
+    talk = [("human", "<image>\n [refer] where is the cup?"), ("gpt", "<p>the cup</p> {<10><20><50><80>}"),
+            ("human", "[vqa] is it full?"), ("gpt", "yes")]
+    write(root / "multitask_conversation.json", [
+        {"id": f"{k:012d}", "conversations": [{"from": who, "value": text} for who, text in talk]} for k in (9, 25)])
+    for k in (9, 25):
+        picture(root / f"images/COCO_train2014_{k:012d}.jpg")
+    return root
+
+
+def unnatural_instructions(root: Path) -> Path:
+    write(root / "filtered_unnatural_instruction.json", [
+        {"instruction": "Count.", "instances": [
+            {"instruction_with_input": f"Count the letters: {'a' * k}", "input": "a" * k, "output": str(k),
+             "constraints": ("None.", "Answer in digits.")[k % 2]}]} for k in range(1, 5)])
+    return root
+
+
 ROOTS = {
     "flickr30k-entities": (flickr30k_entities, "val", [
         "val.txt", "Annotations/1000092795.xml", "Sentences/1000092795.txt"]),
+    "instructions": (unnatural_instructions, "", ["filtered_unnatural_instruction.json"]),
     "aokvqa": (lambda root: aokvqa(root / "aokvqa"), "train", ["aokvqa_v1p0_train.json"]),
     "textcaps": (textcaps, "train", ["TextCaps_0.1_train.json"])}

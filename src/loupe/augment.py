@@ -85,7 +85,8 @@ def shown(record: Record, frame: Frame, least: float = 0.3) -> Record:
                       and len(choices) == len(q.choices))
     sentences = tuple(_told(sentence, words, see) for sentence in record.sentences)
     talks = [(turns, [(handle, see(region)) for handle, region in turns.regions]) for turns in record.dialogues]
-    dialogues = tuple(replace(turns, texts=tuple(map(words, turns.texts)), regions=tuple(regions))
+    dialogues = tuple(replace(turns, texts=tuple(map(words, turns.texts)), regions=tuple(regions),
+                              tied=tuple((handle, words(name)) for handle, name in turns.tied))
                       for turns, regions in talks if all(region is not None for _, region in regions))
     whole = frame.view == Box(0, 0, record.width, record.height)
     return replace(record, image=moved(record.image, frame), width=frame.width, height=frame.height, objects=objects,

@@ -1,4 +1,5 @@
-"""What a dataset says about one image. No prompts, no marks; regions in pixels of the original image.
+"""What a dataset says about one image, or a dialogue in words alone. No prompts, no marks; regions in pixels of the
+original image.
 
 An empty tuple means "not annotated", never "there is none": a task that needs absence asks `exhaustive`.
 """
@@ -97,11 +98,14 @@ class Turns:
     """A written dialogue (LLaVA): alternating human and assistant texts, human first.
 
     regions: handles as they stand in the texts, each with the region it means ("<r1>", Box(...)).
+    tied: handles with a name that the file ties to its region, where that stands right before it ("<r1>", "the cup");
+    families that write both together do so again.
     """
 
     texts: tuple[str, ...]
     id: str = ""
     regions: tuple[tuple[str, Region], ...] = ()
+    tied: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Record:
-    image: Image
+    image: Image | None  # None: words alone; width and height are 0 then
     width: int
     height: int
     id: str  # unique in its source
@@ -134,6 +138,11 @@ class Record:
     vocabulary: tuple[str, ...] = ()  # class names looked for in this picture; one without an object is absent
     exhaustive: bool = False  # every instance of every class in `vocabulary` is annotated (COCO, Objects365, the world)
     extra: dict = field(default_factory=dict, compare=False)  # e.g. {"coco_id": 1234}; read by overlap checks only
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The picture; none of a record in words alone."""
+        return () if self.image is None else (self.image,)
 
     def object_by_id(self) -> dict[str, Object]:
         return {o.id: o for o in self.objects}

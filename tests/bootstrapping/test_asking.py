@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from boot_stubs import NAMES, Seer, Table, folder, opened, words
 
 from loupe.bootstrapping.asking import ask
 from loupe.bootstrapping.checks import _crop
+from loupe.bootstrapping.figures import chosen, first
 from loupe.bootstrapping.filters import CROWD, DAMAGED, MANY, NONE, NOTHING, SMALL, work
 from loupe.bootstrapping.pair import ALONE, Candidate, Pair, best, from_line, score, share, to_line
 from loupe.bootstrapping.settings import Rule, Settings
+from loupe.bootstrapping.truth import RIGHT, Verdict
 from loupe.errors import ConfigError, FileError, LoupeError
 from loupe.image import Image
 from loupe.record import Object, Record
@@ -122,6 +125,19 @@ def test_several_descriptions_and_the_best():
     assert [c.text for c in pair.candidates] == ["the cup", "the left cup"]  # equal ones count once
     assert best(pair, "iou").text == "the left cup" and best(pair, "likelihood").text == "the cup"
     assert best(pair, "margin").text == "the cup"  # nothing known: the first
+
+
+def test_a_box_without_a_plain_description_is_none_of_the_plain_methods():
+    """Its first description is empty, a drawn one is not: it may be kept, and does not count as the plain method's."""
+    predictor = Table({("r", 0): ""}, {"the cup": Box(0, 0, 50, 50)}, {}, {(0, 1): "the cup"})
+    settings = Settings(candidates=2, temperature=0.7, margin=False, least_area=0)
+    outcome, = ask([work(0, record(Box(0, 0, 50, 50)), settings)], predictor, settings)
+    pair, = outcome.pairs
+    right = Verdict(RIGHT)
+    assert [c.text for c in pair.candidates] == ["the cup"] and not pair.plain and best(pair).iou == 1
+    assert from_line(to_line(pair)) == pair
+    assert first([pair], [(right,)]) == [] and len(chosen([pair], [(right,)], "iou")) == 1
+    assert len(first([replace(pair, plain=True)], [(right,)])) == 1
 
 
 def test_scores_by_hand():

@@ -1,6 +1,7 @@
 """`loupe check`: the table, the totals, what is missing, the exit code."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -98,3 +99,21 @@ def test_a_picture_that_is_none_is_told(own, tmp_path, capsys):
     assert main(["check", "mix.json", "--root", "."]) == 0
     said = capsys.readouterr().out
     assert "1 x picture does not decode" in said and "words.jpg" in said
+
+
+def test_words_alone_are_no_pictures(tmp_path, capsys):
+    """A source of instructions is counted by its dialogues, and not among the pictures."""
+    (tmp_path / "alpaca").mkdir()
+    (tmp_path / "alpaca/train.json").write_text(json.dumps([{"instruction": f"Say {k}.", "output": "a"}
+                                                           for k in range(5)]))
+    mixture = tmp_path / "mixture.json"
+    mixture.write_text(json.dumps({"sources": [{"name": "alpaca", "reader": "instructions", "folder": "alpaca",
+                                                "split": "train", "tasks": [["dialogue", 1]]}]}))
+    assert main(["check", str(mixture), "--root", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"alpaca +none .*5 +5 +alpaca/train", said) and "in all: 0 pictures, 5 pairs, 5 dialogues" in said
+    assert main(["build", str(mixture), "--root", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 0
+    assert main(["show", str(tmp_path / "corpus"), "--out", str(tmp_path / "page.html")]) == 0
+    assert "Say 3." in (tmp_path / "page.html").read_text()
+    assert main(["export", str(tmp_path / "corpus"), "--codec", "minigpt", "--out", str(tmp_path / "out.json")]) == 0
+    assert {len(entry) for entry in json.loads((tmp_path / "out.json").read_text())} == {2}  # id, conversations

@@ -9,6 +9,7 @@ from layouts import picture, write
 
 from loupe.codec import CODECS, codec
 from loupe.data.transcripts import write_transcripts
+from loupe.dialogue import dialogue
 from loupe.errors import ConfigError
 from loupe.framing import Framing
 from loupe.image import Image
@@ -66,6 +67,9 @@ def test_what_export_writes_comes_back_in_every_codec(name, form, root):
     assert talk.texts[0] == "What is <r1>?"
     assert talk.texts[3].replace(", ", " ") == f"They are {'things ' * tied}<r1> <r2>."
     assert not records.problems or set(records.problems) == {"box clipped to its picture"}
+    again = WrittenDialogue()(record, np.random.default_rng(0))
+    shown = [p for turn in again.turns for p in turn.parts if isinstance(p, Regions)]
+    assert shown[0].phrase == "" and shown[1].phrase == "things" * tied
 
 
 def test_pixels_of_the_resized_and_of_the_whole_picture(root):
@@ -73,7 +77,8 @@ def test_pixels_of_the_resized_and_of_the_whole_picture(root):
               '{"bbox_2d": [150, 20, 270, 90], "label": "plate"}]\n```')
     entries(root, ["<image>\nOutline all.", answer])
     (whole,) = reader("conversations")(root, codec="qwen2.5-vl", frame="whole")
-    assert whole.dialogues == (Turns(("Outline all.", "cup <r1>, plate <r2>"), "0", (("<r1>", CUP), ("<r2>", PLATE))),)
+    assert whole.dialogues == (Turns(("Outline all.", "cup <r1>, plate <r2>"), "0", (("<r1>", CUP), ("<r2>", PLATE)),
+                                     (("<r1>", "cup"), ("<r2>", "plate"))),)
     (resized,) = reader("conversations")(root, codec="qwen2.5-vl")  # 308 x 196
     assert resized.dialogues[0].regions[0][1].xyxy == pytest.approx(
         (30 * 300 / 308, 60 * 200 / 196, 120 * 300 / 308, 150 * 200 / 196))
@@ -100,7 +105,8 @@ def test_names_that_stand_without_their_region_are_words(root):
     entries(root, ["Find <|object_ref_start|>the cup<|object_ref_end|>.",
                    "<|object_ref_start|>the cup<|object_ref_end|><|box_start|>(100,300),(400,750)<|box_end|>"])
     (record,) = reader("conversations")(root, codec="qwen2-vl")
-    assert record.dialogues == (Turns(("Find the cup.", "the cup <r1>"), "0", (("<r1>", CUP),)),)
+    assert record.dialogues == (Turns(("Find the cup.", "the cup <r1>"), "0", (("<r1>", CUP),),
+                                      (("<r1>", "the cup"),)),)
 
 
 def test_lists_beside_the_words(root):
@@ -150,3 +156,22 @@ def test_a_frame_needs_a_codec(root):
         reader("conversations")(entries(root, ["a", "b"]), frame="pad")
     with pytest.raises(ConfigError, match="unknown codec"):
         reader("conversations")(root, codec="qwen")
+
+
+def test_pictures_named_by_id_and_tags_that_are_words(tmp_path):
+    """MiniGPT-v2's multi-task conversations: a picture of COCO by its id, tags and boxes as that family writes them."""
+    picture(tmp_path / "images/COCO_train2014_000000000009.jpg", 200, 100)
+    talk = [{"from": "human", "value": "<image>\n [refer] where is the cup?"},
+            {"from": "gpt", "value": "<p>the cup</p> {<10><20><50><80>}"},
+            {"from": "human", "value": "[vqa] is it full?"}, {"from": "gpt", "value": "yes"}]
+    write(tmp_path / "train.json", [{"id": "000000000009", "conversations": talk}, {"conversations": talk}])
+    (record,) = records = reader("conversations")(tmp_path, codec="minigpt", picture="id")
+    assert record.extra == {"coco_id": 9} and records.problems == Counter({"entry without a picture": 1})
+    (turns,) = record.dialogues
+    ((handle, box),) = turns.regions
+    assert box == Box(20, 20, 100, 80) and handle in turns.texts[1]
+    sample = WrittenDialogue()(record, np.random.default_rng(0))
+    frame = Framing("whole").frame(200, 100)
+    said = dialogue("minigpt-v2").render(sample, codec("minigpt"), [frame]).text("@")
+    assert said == ("<s>[INST] <Img>@</Img> [refer] where is the cup? [/INST] <p>the cup</p> {<10><20><50><80>}</s>"
+                    "<s>[INST] [vqa] is it full? [/INST] yes</s>")

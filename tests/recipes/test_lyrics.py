@@ -49,7 +49,8 @@ def test_every_source_has_a_reader_and_its_tasks():
     folders = {s.folder for s in multitask.mixture.sources}
     assert folders == {"coco", "cc3m", "mmc4", "ai_challenger", "refer", "grit", "visual_genome", "vqav2", "okvqa",
                        "gqa", "docvqa", "ai2d", "scienceqa", "textvqa", "dvqa", "chartqa"}
-    assert {s.folder for s in dialogue.mixture.sources} == {"llava", "svit", "llavar", "m3it", "multiinstruct", "refer"}
+    assert {s.folder for s in dialogue.mixture.sources} == {
+        "llava", "svit", "llavar", "m3it", "multiinstruct", "orca", "alpaca", "refer"}
     asked = {name for s in multitask.mixture.sources for name, _ in s.tasks}
     assert asked == {"caption", "question", "multiple-choice", "description", "grounding", "presence", "conversation"}
     web = [s for s in align.mixture.sources if s.reader == "webdataset"]

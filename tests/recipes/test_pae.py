@@ -51,7 +51,7 @@ def test_numbers_of_the_paper():
             assert sources[name].tasks == (("question", 1.0),) and sources[name].reader in READERS
             assert shares(stage)[name] / shares(stage)["coco-captions"] == pytest.approx(share / 60)
     assert sum(shares(familiar)[name] for name in questions) == pytest.approx(
-        690 / 2 / (630 + 240 + 60 + 180 + 480 + 460 + 690))
+        690 / 2 / (630 + 240 + 60 + 180 + 480 + 460 + 690 + 100 + 10))
     assert [type(s.tune.vision).__name__ for s in recipe("pae").stages] == ["Frozen", "Full", "Frozen"]
     assert all(s.tune.language.rank == 64 for s in recipe("pae").stages)
     segment, = recipe("pae-segment").stages
@@ -104,7 +104,9 @@ def roots(data, tmp_path_factory):
     return {"": data, "okvqa": data / "vqav2", "ocr_vqa": printed / "ocr_vqa",
             "aokvqa": instructed_layouts.aokvqa(printed / "aokvqa", printed / "aokvqa"),
             "textcaps": instructed_layouts.textcaps(printed / "textcaps"),
-            "flickr30k": instructed_layouts.flickr30k_entities(printed / "flickr30k")}
+            "flickr30k": instructed_layouts.flickr30k_entities(printed / "flickr30k"),
+            "multitask_conversation": instructed_layouts.multitask(printed / "multitask_conversation"),
+            "unnatural_instructions": instructed_layouts.unnatural_instructions(printed / "unnatural_instructions")}
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +138,13 @@ def test_three_stages_and_masks_on_tiny_parts(roots, parts, tmp_path):
               "model.vision.size=56")
     made = shortened(recipe("pae").change(*places))
     made = replace(made, stages=tuple(replace(s, precision="float32") for s in made.stages))
-    drawn = open_mixture(made.stages[0].mixture, roots, 0, groups=400)
-    assert {drawn[k][0].task for k in range(400)} == {
+    drawn = open_mixture(made.stages[0].mixture, roots, 0, groups=900)
+    assert {drawn[k][0].task for k in range(900)} == {
         "reconstruction", "grounding", "description", "caption", "dialogue", "question", "grounded-caption",
         "detection"}
+    others = replace(made.stages[0].mixture, sources=made.stages[0].mixture.sources[-2:])  # tags of their own; no picture
+    drawn = open_mixture(others, roots, 0, groups=300)
+    assert {len(drawn[k][0].images) for k in range(300)} == {0, 1}
     run = train(made, tmp_path / "run", roots, **QUIET)
     assert [m["stage"] for m in run.metrics] == ["familiar"] * 2 + ["adapt"] * 2 + ["balance"] * 2
     assert all(math.isfinite(m["loss"]) for m in run.metrics)

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from loupe import config, world
+from loupe.data.mixture import Source
 from loupe.errors import CheckpointError, ConfigError, FileError
 from loupe.models import checkpoint
 from loupe.models.assembly import build
@@ -321,3 +322,19 @@ def test_two_processes_train_as_one(tiny, whole, scenes, tmp_path):
     lines = [json.loads(line) for line in (out / "run/metrics.jsonl").read_text().splitlines()]
     for got, expected in zip(lines, whole.metrics, strict=True):
         assert got["loss"] == pytest.approx(expected["loss"], rel=2e-3), got["stage"]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_queries_read_nothing_of_words_alone(tiny, scenes, tmp_path, beside):
+    """What names no picture is neither refined nor queried."""
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words/train.json").write_text(json.dumps(
+        [{"instruction": f"Say {k} twice.", "output": f"{k} {k}"} for k in range(9)]))
+    align, talk = tiny.stages
+    words = Source("words", "instructions", "words", "train", (("dialogue", 1.0),))
+    sources = (*talk.mixture.sources, words) if beside else (words,)
+    talk = replace(talk, mixture=replace(talk.mixture, sources=sources), steps=3)
+    made = replace(tiny, stages=(replace(align, steps=1), talk))
+    run = train(made, tmp_path / "run", {"": scenes, "words": tmp_path / "words"}, **QUIET)
+    assert any("dialogue" in m["losses"] for m in run.metrics)
+    assert len(run.metrics) == 4 and run.model.is_dir()

@@ -28,6 +28,7 @@ class Draft:
     thing: Object
     text: str
     likelihood: float | None
+    plain: bool  # said in the fixed wording, greedily
     found: Box | None = None
     confidence: float | None = None
     problem: str = ""
@@ -76,14 +77,14 @@ def _described(works: Sequence[Work], view: Seen, settings: Settings) -> tuple[l
     drafts: list[Draft] = []
     said: list[set[str]] = [set() for _ in boxes]
     reasons: dict[int, str] = {}
-    for answers in _rounds(works, view, boxes, settings):
+    for number, answers in enumerate(_rounds(works, view, boxes, settings)):
         for box, ((k, thing), answer) in enumerate(zip(boxes, answers, strict=True)):
             text = answer.text.strip()
             if not mention(text):
                 reasons.setdefault(box, answer.problems[0].kind if answer.problems else "no words")
             elif text.lower() not in said[box]:
                 said[box].add(text.lower())
-                drafts.append(Draft(k, box, thing, text, answer.score))
+                drafts.append(Draft(k, box, thing, text, answer.score, number == 0))
     without = [(k, reasons[box]) for box, (k, _) in enumerate(boxes) if not said[box]]
     return sorted(drafts, key=lambda d: d.box), without
 
@@ -170,4 +171,4 @@ def _pair(work: Work, drafts: list[Draft], picture: dict | None) -> Pair:
     candidates = tuple(Candidate(d.text, d.likelihood, d.found, _overlap(d.found, thing.box), d.confidence, d.margin,
                                  d.contrast, d.checks, d.problem) for d in drafts)
     return Pair(record.id, thing.id, thing.name, thing.box, (record.width, record.height), candidates,
-                len(_others(work, thing)), picture)
+                len(_others(work, thing)), picture, drafts[0].plain)

@@ -50,7 +50,8 @@ def chosen(pairs: Sequence[Pair], verdicts: Sequence[tuple[Verdict | None, ...]]
 
 def first(pairs: Sequence[Pair], verdicts: Sequence[tuple[Verdict | None, ...]]) -> list[Judged]:
     """Only the plain method's description of every box whose truth is known."""
-    return [(pair, pair.candidates[0], said[0]) for pair, said in zip(pairs, verdicts) if said and said[0] is not None]
+    return [(pair, pair.candidates[0], said[0]) for pair, said in zip(pairs, verdicts)
+            if pair.plain and said and said[0] is not None]
 
 
 def ranking(judged: Sequence[Judged], by: str) -> Ranking:

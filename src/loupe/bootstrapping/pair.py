@@ -31,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Pair:
-    """One annotated box. The first candidate is what the plain method says."""
+    """One annotated box. The first candidate is what the plain method says, where that says anything (`plain`)."""
 
     record: str  # id of the Record
     object: str  # id of the Object
@@ -41,6 +41,7 @@ class Pair:
     candidates: tuple[Candidate, ...]
     rivals: int = 0  # other annotated boxes that a description could be mistaken for
     picture: dict | None = None  # as `to_plain` writes it; None for pictures without a file
+    plain: bool = True
 
 
 def score(pair: Pair, candidate: Candidate, by: str) -> float | None:
@@ -87,6 +88,7 @@ def to_line(pair: Pair) -> dict:
     data = {"record": pair.record, "object": pair.object, "name": pair.name, "box": _box(pair.box),
             "size": list(pair.size), "rivals": pair.rivals,
             "candidates": [_candidate(candidate) for candidate in pair.candidates]}
+    data |= {} if pair.plain else {"plain": False}
     return data if pair.picture is None else {**data, "picture": pair.picture}
 
 
@@ -96,7 +98,7 @@ def from_line(data: Mapping, where: str = "") -> Pair:
         candidates = tuple(Candidate(**{**each, "found": Box(*each["found"]) if each.get("found") else None})
                            for each in data["candidates"])
         return Pair(data["record"], data["object"], data["name"], Box(*data["box"]), tuple(data["size"]), candidates,
-                    data.get("rivals", 0), data.get("picture"))
+                    data.get("rivals", 0), data.get("picture"), data.get("plain", True))
     except (TypeError, KeyError, RegionError) as error:
         raise FileError("a line is no pair", got=repr(data)[:100], where=where, do=f"the value says: {error}") from None
 

@@ -46,10 +46,12 @@ def run(args: argparse.Namespace) -> int:
             print_odd(stock.left_out, stock.examples)
             continue
         place = (source.reader, source.folder, source.split)
-        reached[place] = max(reached.get(place, 0), stock.pictures)
+        if stock.shows:
+            reached[place] = max(reached.get(place, 0), stock.pictures)
         pairs, dialogues, about = pairs + stock.pairs, dialogues + stock.dialogues, about or not stock.exact
         mark = "" if stock.exact else "~"
-        print(f"{source.name:<18}{stock.pictures:>10,}{number(published.get(source.name)):>11}"
+        pictures = f"{stock.pictures:,}" if stock.shows else "none"
+        print(f"{source.name:<18}{pictures:>10}{number(published.get(source.name)):>11}"
               f"{mark + format(stock.pairs, ','):>11}{mark + format(stock.dialogues, ','):>11}  {folder}")
         print_odd(stock.left_out, stock.examples)
         odd = odd or bool(stock.left_out)

@@ -22,8 +22,11 @@ Key = tuple[str, object]
 
 
 def keys(record: Record | Pictured, by_content: bool = False) -> frozenset[Key]:
-    """What tells this picture: ("coco", id) and ("vg", id), else ("file", name); ("bytes", hash) if asked for."""
+    """What tells this picture: ("coco", id) and ("vg", id), else ("file", name); ("bytes", hash) if asked for. Nothing
+    of words alone."""
     found: set[Key] = set()
+    if record.image is None:
+        return frozenset()
     path = record.image.path
     if type(record.extra.get("vg_id")) is int:
         found.add(("vg", record.extra["vg_id"]))

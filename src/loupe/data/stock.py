@@ -45,6 +45,7 @@ class Stock:
     left_out: Counter = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)  # the first of each reason
     missing: str = ""
+    shows: bool = True  # its records have pictures; else `pictures` counts its entries
 
 
 def stocks(sources: Iterable[tuple[Mixture, Source]], roots: Roots, looked_at: int | None = LOOKED_AT
@@ -61,7 +62,8 @@ def stocks(sources: Iterable[tuple[Mixture, Source]], roots: Roots, looked_at: i
             records = reader(source.reader)(place(roots, source.folder), source.split, **source.options)
             check_made_of(mixture, source, records)
             stock = counted(source, records, looked_at)
-            yield stock if stock.pictures else replace(stock, missing="no picture of it is there")
+            yield stock if stock.pictures else replace(
+                stock, missing=f"no {'picture' if stock.shows else 'instruction'} of it is there")
         except LoupeError as error:
             yield Stock(source, missing=str(error))
 
@@ -79,7 +81,7 @@ def counted(source: Source, records, looked_at: int | None) -> Stock:
         except (ImageError, FileError) as error:
             records.note("record cannot be read", error)
             continue
-        if k in opened:
+        if k in opened and record.image is not None:
             try:
                 _ = record.image.size
             except (ImageError, FileError) as error:
@@ -89,7 +91,8 @@ def counted(source: Source, records, looked_at: int | None) -> Stock:
         dialogues += len(record.dialogues) * any(name == "dialogue" for name, _ in asked)
     scale = pictures / read if read else 0
     return Stock(source, pictures, round(pairs * scale), round(dialogues * scale), read == pictures,
-                 Counter(records.problems), {reason: some[0] for reason, some in records.examples.items() if some})
+                 Counter(records.problems), {reason: some[0] for reason, some in records.examples.items() if some},
+                 shows=records.shows)
 
 
 def held_out(held: HeldOut, roots: Roots) -> str:

@@ -16,6 +16,7 @@ READERS = {
     "llava-captions": "loupe.readers.llava:LlavaCaptions",
     "llava-665k": "loupe.readers.llava_boxes:LlavaBoxes",
     "conversations": "loupe.readers.conversations:Conversations",
+    "instructions": "loupe.readers.instructions:Instructions",
     "ocr-vqa": "loupe.readers.text_questions:OcrVqa",
     "st-vqa": "loupe.readers.text_questions:StVqa",
     "docvqa": "loupe.readers.text_questions:DocVqa",

@@ -22,7 +22,7 @@ from loupe.regions import Box, Polygon, clip
 class Pictured(NamedTuple):
     """What tells which picture a record is about."""
 
-    image: Image
+    image: Image | None
     extra: Mapping[str, object] = {}
 
 
@@ -44,6 +44,7 @@ class Reader(Sequence[Record]):
     source = ""
     licence = ""
     sized = True  # the annotations state the sizes of their pictures, so that missing="keep" needs none
+    shows = True  # its records have pictures
     evaluation_only = False  # refused as a source to train on
 
     def __init__(self, root: str | Path, split: str = "", *, images=None, missing: str = "drop"):
@@ -75,7 +76,7 @@ class Reader(Sequence[Record]):
         self._read = np.zeros(length, bool)
         if not length and self._unfound:
             raise self._none_found()
-        if self.missing != "keep":
+        if self.shows and self.missing != "keep":
             self._compare_sizes()
 
     @property

@@ -16,7 +16,7 @@ from loupe.errors import ConfigError, RegionError
 from loupe.frame import Frame
 from loupe.framing import WHOLE, Framing
 from loupe.readers.base import MOST_PIXELS, Note, clipped_box, clipped_ring, is_number
-from loupe.readers.entries import Entries, value_of
+from loupe.readers.entries import Entries, key_text, value_of
 from loupe.readers.llava import handle, same_picture, texts_of
 from loupe.readers.pictures import COCO_FOLDERS, coco_names, usual_folders
 from loupe.readers.stream import Piece
@@ -41,6 +41,7 @@ class _Talk:
     key: str
     note: Note
     known: dict[Region, str] = field(default_factory=dict)
+    tied: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def handle(self, region: Region | None) -> str | None:
         """The handle of a region, cut to the picture; None where nothing of it is there."""
@@ -59,8 +60,9 @@ class Conversations(Entries):
 
     codec: how regions stand in the words (a name in CODECS); "": they do not. frame: what the coordinates are of, one
     of FRAMES or "whole", by default the codec family's own; min_pixels and max_pixels: of "smart-resize", the settings
-    the file was made for. A tied name ("label") stands before its region. A dialogue with a coordinate that cannot be
-    read is left out whole and counted: nothing is guessed.
+    the file was made for. picture: the key that says which picture where it is neither "image" nor "images" ("id" in
+    MiniGPT-v2's multi-task conversations). A tied name ("label") stands before its region, and `Turns.tied` says so. A
+    dialogue with a coordinate that cannot be read is left out whole and counted: nothing is guessed.
     """
 
     source = "conversations"
@@ -70,7 +72,8 @@ class Conversations(Entries):
               '"messages": [{"role", "content"}, ...]}, a JSON list or (.jsonl) one a line')
 
     def __init__(self, root, split: str = "", *, codec: str = "", frame: str = "", min_pixels: int = Framing.least,
-                 max_pixels: int = Framing.most, **options):
+                 max_pixels: int = Framing.most, picture: str = "", **options):
+        self.key = picture
         self.codec = codec_of(codec) if codec else None
         if not codec and frame:
             raise ConfigError("a frame without a codec means nothing", got=f"frame={frame!r}", do="give codec=, too")
@@ -88,8 +91,8 @@ class Conversations(Entries):
         if not isinstance(entry, dict) or not isinstance(entry.get("conversations", entry.get("messages")), list):
             self._odd(piece)
             return None
-        named = entry.get("images", entry.get("image"))
-        named = [named] if isinstance(named, str) else named or []
+        named = entry.get("images", entry.get("image")) or key_text(entry.get(self.key))
+        named = [named] if isinstance(named, str) and named else named or []
         if len(named) != 1 or not isinstance(named[0], str) or not named[0]:
             self.note("entry with several pictures" if named else "entry without a picture", f"byte {piece.at}")
             return None
@@ -114,7 +117,8 @@ class Conversations(Entries):
         texts = self._listed(talk, entry["objects"]) if talk.texts and entry.get("objects") else talk.texts
         if self.codec is not None and texts:
             texts = self._spelled(talk, texts)
-        return Turns(texts, key, tuple((name, region) for region, name in talk.known.items())) if texts else None
+        regions = tuple((name, region) for region, name in talk.known.items())
+        return Turns(texts, key, regions, tuple(talk.tied)) if texts else None
 
     # -- regions in the words
 
@@ -148,6 +152,8 @@ class Conversations(Entries):
                 talk.out("nothing of it in the picture", text[start:end])
                 return None
             out, phrase = out + _between(phrase, part) + name, part.phrase
+            if phrase:
+                talk.tied[name, phrase] = None
         return out
 
     # -- regions in a list

@@ -89,6 +89,8 @@ DIALOGUE = replace(  # §4: then high-quality annotation and dialogue
     name="dialogue",
     mixture=Mixture((*(Source(name, "llava", name, tasks=TALK) for name in ("llava", "svit", "llavar")),  # Table 1
                      Source("m3it", "m3it", "m3it", "train", TALK), *_records("multiinstruct", TALK),
+                     Source("orca", "instructions", "orca", "train", TALK),
+                     Source("alpaca", "instructions", "alpaca", "train", TALK),
                      *REFERS)),  # "high-quality annotation"; which the paper does not say
     steps=60_000,
 )
@@ -113,8 +115,8 @@ LYRICS = Recipe(
         "the paper prints \"beta_1 = 0.9, beta_1 = 0.98\": the second is read as beta_2",
         "the paper starts from BLIP-2's first stage: start.mqformer=blip2_pretrain_vitL.pth",
         "the paper does not say how the 300,000 steps divide between its two parts",
-        "differs from paper: Orca and Alpaca are left out, because they are text alone; of MMC4's documents each "
-        "picture comes with the sentence it is matched to; MultiInstruct has no reader and is read as records",
+        "differs from paper: of MMC4's documents each picture comes with the sentence it is matched to; MultiInstruct "
+        "has no reader and is read as records; Orca is not public, OpenOrca's lines are read in its place",
         "the paper filters pairs of the web by relevance and gives no number: `loupe relevance` writes what it keeps; "
         "pairs that state a similarity below 0.25 are left out and counted in the manifest",
         "differs from paper: crops and flips are four seeded views of each picture, because features are kept per view",

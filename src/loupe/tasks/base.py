@@ -94,7 +94,7 @@ class Task:
             extra |= case.judged
         if self.style:
             extra["style"] = self.style
-        return Sample((record.image,), turns, self.name, identity(record, self.name, case.key), record.id, extra)
+        return Sample(record.images, turns, self.name, identity(record, self.name, case.key), record.id, extra)
 
 
 def different(record: Record, asking: Sequence[Task], shares: Sequence[float], rng: np.random.Generator,

@@ -1,9 +1,10 @@
-"""Dialogues somebody wrote about the picture (LLaVA's instruction data, region dialogues), turn for turn."""
+"""Dialogues somebody wrote about the picture (LLaVA's instruction data, region dialogues), or without one (Alpaca),
+turn for turn."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,13 +56,13 @@ class WrittenDialogue(Task):
         known, turns = dict(talk.regions), []
         for k, text in enumerate(talk.texts if rng is not None else talk.texts[:-1]):
             if k % 2:
-                turns.append(Turn("assistant", said(text, known)))
+                turns.append(Turn("assistant", said(text, known, talk.tied)))
             else:
                 shown = self._shown(record, known, rng or fixed(record, self.name, key, str(k)))
-                turns.append(Turn("user", self.styled(said(text, shown), rng)))
+                turns.append(Turn("user", self.styled(said(text, shown, talk.tied), rng)))
         last = " ".join("".join(p for p in said(talk.texts[-1], known) if isinstance(p, str)).split())
         extra = {"truth": last if known else talk.texts[-1], **({"style": self.style} if self.style else {})}
-        return Sample((record.image,), tuple(turns), self.name, identity(record, self.name, key), record.id, extra)
+        return Sample(record.images, tuple(turns), self.name, identity(record, self.name, key), record.id, extra)
 
     def _shown(self, record: Record, known: Mapping[str, Region], rng: np.random.Generator) -> Mapping[str, Region]:
         """The regions as one human turn gives them; where one has not the turn's form, another or as annotated."""
@@ -78,8 +79,11 @@ class WrittenDialogue(Task):
         return out
 
 
-def said(text: str, regions: Mapping[str, Region]) -> tuple[Part, ...]:
-    """A text as parts: each handle the region it means; handles side by side, or joined by commas, mean one part."""
+def said(text: str, regions: Mapping[str, Region], tied: Sequence[tuple[str, str]] = ()) -> tuple[Part, ...]:
+    """A text as parts: each handle the region it means; handles side by side, or joined by commas, mean one part.
+
+    tied: (handle, name) of names that belong to their region where they stand right before it.
+    """
     if not regions:
         return (text,)
     handle = "|".join(re.escape(name) for name in sorted(regions, key=len, reverse=True))
@@ -87,7 +91,9 @@ def said(text: str, regions: Mapping[str, Region]) -> tuple[Part, ...]:
     for piece in re.split(rf"((?:{handle})(?:[ ,]*(?:{handle}))*)", text):
         found = re.findall(handle, piece)
         if found and re.fullmatch(rf"(?:{handle}|[ ,])+", piece):
-            parts.append(Regions(tuple(regions[name] for name in found)))
+            before = parts[-1].rstrip() if parts and isinstance(parts[-1], str) else ""
+            names = [name for handle, name in tied if handle == found[0] and before.endswith(name)]
+            parts.append(Regions(tuple(regions[name] for name in found), max(names, key=len, default="")))
         elif piece:
             parts.append(piece)
     return tuple(parts)

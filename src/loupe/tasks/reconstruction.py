@@ -32,9 +32,13 @@ class Reconstruction(Task):
                               expected="1 or more")
 
     def choose(self, record: Record, rng: np.random.Generator):
+        if record.image is None:
+            return None
         return self.case(record, *(int(v) for v in rng.integers(self.size, size=2)))
 
     def cases(self, record: Record):
+        if record.image is None:
+            return ()
         cells = self.size * self.size
         chosen = range(cells)
         if self.each is not None and self.each < cells:

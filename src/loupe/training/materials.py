@@ -158,7 +158,8 @@ class Materials:
         if model.spec.refiner is None or stage.refined.views == 1:
             return None
         views = model.encoder.finder.views
-        return lambda record, turn: views.show(record, views.drawn(record.image.content_hash, turn, self.seed))
+        return lambda record, turn: record if record.image is None else views.show(
+            record, views.drawn(record.image.content_hash, turn, self.seed))
 
     @staticmethod
     def _groups(stage: Stage) -> int | None:
