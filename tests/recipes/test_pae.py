@@ -142,7 +142,8 @@ def test_three_stages_and_masks_on_tiny_parts(roots, parts, tmp_path):
     assert {drawn[k][0].task for k in range(900)} == {
         "reconstruction", "grounding", "description", "caption", "dialogue", "question", "grounded-caption",
         "detection"}
-    others = replace(made.stages[0].mixture, sources=made.stages[0].mixture.sources[-2:])  # tags of their own; no picture
+    mixture = made.stages[0].mixture
+    others = replace(mixture, sources=mixture.sources[-2:])  # tags of their own; no picture
     drawn = open_mixture(others, roots, 0, groups=300)
     assert {len(drawn[k][0].images) for k in range(300)} == {0, 1}
     run = train(made, tmp_path / "run", roots, **QUIET)
