@@ -44,7 +44,12 @@ def test_rule(above, below, lower, said):
 def test_reasons():
     """Same seeds: +0.04, +0.03, +0.02, mean 3.0, deviation 0.01: +- 2.48 points."""
     verdict = judge(HIGH, NEAR, 100_000)
-    assert "overlap (same seeds: +3.0 [+0.5, +5.5])" in verdict.why and verdict.said == OPEN
+    assert verdict.why.endswith("the intervals overlap") and verdict.said == OPEN
+    assert verdict.steps.said(True) == "+3.0 [+0.5, +5.5], **as said**"
+    assert judge(NEAR, HIGH, 100_000).steps.said(True) == "-3.0 [-5.5, -0.5], **the other way**"
+    assert judge(HIGH, NEAR, 100_000, lower=True).steps.way == DISAGREES
+    assert judge(HIGH, three(0.80, 0.80, 0.83), 100).steps.said(True) == "+0.0 [-2.5, +2.5]"
+    assert judge({0: 0.8}, {0: 0.1}, 100).steps is None
     assert "one seed" in judge({0: 0.8}, {0: 0.1}, 100).why
 
 
@@ -56,6 +61,10 @@ def test_a_row_that_does_not_look_better_than_the_blind_proves_nothing():
     seen = judge(HIGH, LOW, 1000, unseen=0.5)
     assert seen.said == AGREES and "the second is not certainly better" in seen.why
     assert judge(HIGH, LOW, 1000, unseen=0.9).said == OPEN
+    assert seen.steps.way == AGREES and judge(HIGH, LOW, 1000, unseen=0.9).steps.way == ""
+    assert judge(LOW, HIGH, 1000, unseen=0.5).steps.way == DISAGREES
+    assert judge(LOW, HIGH, 1000, unseen=0.5, lower=True).steps.way == AGREES
+    assert judge(LOW, HIGH, 1000, unseen=0.05, lower=True).steps.way == "", "of errors less is better"
     assert judge(LOW, HIGH, 1000, unseen=0.5).said == DISAGREES
     errors = judge(LOW, HIGH, 1000, unseen=0.05, lower=True)
     assert errors.said == OPEN and "neither" in errors.why, "of errors less is better"
@@ -78,7 +87,7 @@ def test_not_the_mean_but_the_interval_lies_beyond_what_does_not_look():
     (three(0.92, 0.93, 0.94), 0.14, True, AGREES)])
 def test_one_model_twice_is_judged_by_its_steps(above, slack, lower, said):
     verdict = judge_same(above, three(0.82, 0.82, 0.82), slack=slack, lower=lower)
-    assert verdict.said == said and "same seeds" in verdict.why
+    assert verdict.said == said and verdict.steps.way == (said if said != OPEN else "")
 
 
 def test_one_model_twice_needs_seeds():

@@ -32,10 +32,11 @@ RULE = (
     "or if the better row's interval reaches down to what does not look (the best baseline, or the row itself shown "
     "grey pictures): then the rows differ in the form of their answers. "
     "Nothing is chosen after the fact: steps, seeds, questions and claims stand in "
-    "`src/loupe/reproduce/{name}.py`.")
+    "`src/loupe/reproduce/{name}.py`. *Same seeds* is the first row less the second, seed by seed, on the same "
+    "questions, with Student's interval over the seeds; where it lies beyond zero, other seeds would differ the same "
+    "way on these questions (one claim in twenty does so by chance). No verdict hangs on it.")
 
-SAME = (" A claim about one model in two columns is judged by the difference seed by seed, with Student's interval of "
-        "it.")
+SAME = " But a claim about one model in two columns is judged by it."
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,10 @@ def _rule(e: Experiment) -> str:
 def _tally(results: Results) -> str:
     said = [verdict.said for table in results.experiment.tables for verdict in results.verdicts(table)]
     counts = ", ".join(f"{said.count(kind)} {kind}" for kind in (AGREES, DISAGREES, OPEN, MISSING) if kind in said)
-    return f"Of {len(said)} claims: {counts}."
+    ways = [v.steps.way for table in results.experiment.tables for v in results.verdicts(table) if v.steps]
+    seeds = (f" Seed by seed {ways.count(AGREES)} lie as the paper says, {ways.count(DISAGREES)} the other way, "
+             f"{ways.count('')} neither." if ways else "")
+    return f"Of {len(said)} claims: {counts}.{seeds}"
 
 
 def _table(results: Results, table: Table) -> str:
@@ -264,8 +268,9 @@ def _claims(results: Results, table: Table) -> str:
     rows = []
     for claim, verdict in zip(table.claims, results.verdicts(table)):
         why = "; ".join(part for part in (verdict.why, claim.why) if part)
-        rows.append([f"{claim.says}: {_compared(e, claim)}", f"**{verdict.said}**", why])
-    return markdown(["claim", "verdict", "why"], rows)
+        steps = verdict.steps.said(e.column(claim.column).share) if verdict.steps else "-"
+        rows.append([f"{claim.says}: {_compared(e, claim)}", f"**{verdict.said}**", steps, why])
+    return markdown(["claim", "verdict", "same seeds", "why"], rows)
 
 
 def _compared(e: Experiment, claim: Claim) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loupe.evals.metrics.interval import wilson
 
@@ -29,9 +29,25 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Of one row less another, seed by seed: both were asked the same questions."""
+
+    mean: float
+    low: float  # Student's interval over the seeds
+    high: float
+    way: str = ""  # AGREES, DISAGREES: it lies beyond zero, as the paper says or the other way; "": it does not
+
+    def said(self, share: bool) -> str:
+        shown = [number(value, share, "+") for value in (self.mean, self.low, self.high)]
+        mark = {AGREES: ", **as said**", DISAGREES: ", **the other way**"}.get(self.way, "")
+        return f"{shown[0]} [{shown[1]}, {shown[2]}]{mark}"
+
+
+@dataclass(frozen=True)
 class Verdict:
     said: str  # one of the four above
     why: str
+    steps: Steps | None = None  # None with less than two seeds in common
 
 
 def summary(values: Sequence[float], count: int, share: bool = True,
@@ -77,37 +93,40 @@ def judge(above: Mapping[int, float], below: Mapping[int, float], count: int, *,
         said = AGREES if better else DISAGREES
     else:
         said = OPEN
-        why += [] if better or worse else ["the intervals overlap" + _paired(above, below, share)]
+        why += [] if better or worse else ["the intervals overlap"]
     if not all(sees):
         which = "neither is" if not any(sees) else "the first is not" if sees[1] else "the second is not"
         why.append(f"{which} certainly better than what does not look ({number(unseen, share)})")
-    return Verdict(said, "; ".join(why))
+    steps = stepwise(above, below, lower)
+    if steps is not None and not sees[(steps.mean > 0) == lower]:  # the better row does not look
+        steps = replace(steps, way="")
+    return Verdict(said, "; ".join(why), steps)
 
 
 def judge_same(above: Mapping[int, float], below: Mapping[int, float], *, share: bool = True, lower: bool = False,
                slack: float = 0.0) -> Verdict:
     """One model in two columns, or in one asked twice: is it better in the first, or worse by less than `slack`? The
     difference seed by seed is judged by Student's interval."""
-    steps = [(below[seed] - above[seed] if lower else above[seed] - below[seed]) for seed in above if seed in below]
-    if not steps:
+    common = [seed for seed in above if seed in below]
+    if not common:
         return Verdict(MISSING, "")
-    mean, half = sum(steps) / len(steps), spread(steps)
-    if len(steps) < 2:
-        return Verdict(OPEN, f"{number(mean, share, '+')}; one seed")
-    low, high = number(mean - half, share, "+"), number(mean + half, share, "+")
-    why = f"{number(mean, share, '+')} [{low}, {high}], same seeds"
-    said = AGREES if mean - half > -slack else DISAGREES if mean + half < -slack else OPEN
-    return Verdict(said, why)
+    steps = stepwise(above, below, lower)
+    if steps is None:
+        step = above[common[0]] - below[common[0]]
+        return Verdict(OPEN, f"{number(-step if lower else step, share, '+')}; one seed")
+    worst, best = (-steps.high, -steps.low) if lower else (steps.low, steps.high)
+    said = AGREES if worst > -slack else DISAGREES if best < -slack else OPEN
+    return Verdict(said, "", replace(steps, way="" if said == OPEN else said))
 
 
-def _paired(above: Mapping[int, float], below: Mapping[int, float], share: bool) -> str:
-    """The difference seed by seed, which may be steadier than either row."""
+def stepwise(above: Mapping[int, float], below: Mapping[int, float], lower: bool = False) -> Steps | None:
+    """The difference seed by seed, which may be steadier than either row. lower: less is better."""
     steps = [above[seed] - below[seed] for seed in above if seed in below]
     if len(steps) < 2:
-        return ""
+        return None
     mean, half = sum(steps) / len(steps), spread(steps)
-    return (f" (same seeds: {number(mean, share, '+')} "
-            f"[{number(mean - half, share, '+')}, {number(mean + half, share, '+')}])")
+    beyond = (mean > half) - (mean < -half)
+    return Steps(mean, mean - half, mean + half, {0: "", 1: AGREES, -1: DISAGREES}[-beyond if lower else beyond])
 
 
 def number(value: float, share: bool, sign: str = "") -> str:
