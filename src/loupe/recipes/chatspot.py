@@ -122,6 +122,8 @@ CHATSPOT_665K = replace(  # Table 4: with LLaVA-1.5's instruction data
         *CHATSPOT.notes,
         "LLaVA-665K holds pictures of COCO's train2017, which only this variant allows; those of RefCOCO's val and "
         "tests and of val2017 stay held out",
+        "LLaVA-665K's 40 K instructions without pictures are not among its sources; a source of your own with the "
+        "reader instructions takes them from the same file",
         "differs from paper: Vicuna v1.5, because LLaVA-1.5 is what Table 4 compares with; the paper says Vicuna-7B",
     ),
 )
