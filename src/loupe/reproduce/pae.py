@@ -198,7 +198,8 @@ PHOTO = ("what 260 steps teach of photos is learnt by the language model, with t
          "--tune` finds, too (docs/pae.md)")
 OTHERS = "lower with every seed; both intervals are of the same 28 photos, which differ more than the rows do"
 INSIDE = ("with pixel questions masks are better inside their box (4.6 and 4.3 points over the said box, filled; "
-          "without 3.3 and 3.3, less in every seed), and the box is worse by as much: grounding had half as many questions")
+          "without 3.3 and 3.3, less in every seed), and the box is worse by as much: grounding had half as many "
+          "questions")
 ADAPTING = "adapting changes nothing inside the box, and costs 0.7 points of it"
 UNTRAINED = ("no row is trained on it; both stand 7 to 11 points above what they say of grey pictures, and 200 "
              "questions reach 7")
