@@ -26,7 +26,7 @@ def table() -> tuple[list[dict[str, str]], dict[str, str]]:
 
 
 def drawn() -> str:
-    """To write it anew: python -c "from tests.miniature.test_curve import *; PICTURE.write_text(drawn())"."""
+    """To write it anew: python -c "from tests.miniature.test_mini_curve import *; PICTURE.write_text(drawn())"."""
     rows, _ = table()
     curves = {name: [(float(row["thousand pictures"]), float(row[name])) for row in rows] for name in SHOWN}
     whole = str(chart(curves, "thousand pictures", "%"))
