@@ -120,6 +120,19 @@ def test_lists_beside_the_words(root):
     assert dict(reader("conversations")(root)[0].dialogues[0].regions)["<r1>"].xyxy == pytest.approx(CUP.xyxy)
 
 
+def test_a_name_right_before_its_box_in_a_list_is_tied_to_it(root):
+    """As families with a mark around both have it; a name that stands alone is words."""
+    swift(root, "Find <ref-object>", "<ref-object><bbox>, <ref-object> and <bbox>", ref=["it", "the cup", "the plate"],
+          bbox=[[30, 60, 120, 150], [150, 20, 270, 90]])
+    (record,) = reader("conversations")(root)
+    assert record.dialogues[0].texts == ("Find it", "the cup <r1>, the plate and <r2>")
+    assert record.dialogues[0].tied == (("<r1>", "the cup"),)
+    sample = WrittenDialogue()(record, np.random.default_rng(0))
+    write_transcripts([[sample]], root / "qwen.json", codec("qwen2-vl"), Framing("whole").frame)
+    said = json.loads((root / "qwen.json").read_text())[0]["conversations"][1]["value"]
+    assert said.startswith("<|object_ref_start|>the cup<|object_ref_end|><|box_start|>(100,300),(400,750)<|box_end|>")
+
+
 @pytest.mark.parametrize("wrong", [
     {"bbox": []}, {"bbox": [[30, 60, 120, 150]] * 2}, {"bbox": [[30, 60, 120]]}, {"bbox": [[120, 60, 30, 150]]},
     {"bbox": [["a", 60, 120, 150]]}, {"bbox": [[400, 60, 500, 150]]}, {"bbox": "x"},

@@ -8,6 +8,7 @@ Each entry is {"image" or "images", "conversations": [{"from", "value"}, ...]} (
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from loupe.sample import Colour, Found
 _fence = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _bare = re.compile(r"<\|object_ref_start\|>([^<]*)<\|object_ref_end\|>(?!<\|box_start)"
                    r"|<ref>([^<]*)</ref>(?!\s*<box>)|<p>([^<]*)</p>(?!\s*\{)")  # a name without its region is words
-_placeholder = re.compile(r"<ref-object>|<bbox>")
+_placeholder = re.compile(r"(<ref-object>|<bbox>)")
 OUT = "dialogue with a region that is none, left out"
 
 
@@ -173,7 +174,17 @@ class Conversations(Entries):
             talk.out("box of objects is none in the picture", str(boxes)[:80])
             return ()
         fill = {"<bbox>": iter(names), "<ref-object>": map(str, refs)}
-        return tuple(_placeholder.sub(lambda m: next(fill[m[0]]), text) for text in talk.texts)
+        return tuple("".join(self._filled(talk, _placeholder.split(text), fill)) for text in talk.texts)
+
+    @staticmethod
+    def _filled(talk: _Talk, pieces: list[str], fill: Mapping[str, Iterator[str]]) -> list[str]:
+        """Words, mark, words, ..., words with what the marks stand for; a name right before its box is tied to it."""
+        out = [next(fill[piece]) if k % 2 else piece for k, piece in enumerate(pieces)]
+        for k in range(3, len(pieces), 2):
+            if (pieces[k - 2], pieces[k - 1].strip(), pieces[k]) == ("<ref-object>", "", "<bbox>"):
+                out[k - 1] = " "
+                talk.tied[out[k], out[k - 2]] = None
+        return out
 
 
 def as_llava(entry: dict, note: Note) -> dict:
