@@ -60,6 +60,13 @@ def test_what_is_no_instruction_is_counted(tmp_path):
         "dialogue that does not alternate human, gpt": 1})
 
 
+def test_what_is_odd_is_counted_once(tmp_path):
+    """A record may keep one instance and lose another: counted when the file is opened, not again when it is read."""
+    write(tmp_path / "train.json", [{"instances": [*UNNATURAL["instances"], {"instruction_with_input": "?"}]}])
+    (record,) = records = reader("instructions")(tmp_path)
+    assert len(record.dialogues) == 2 and records.problems == Counter({"instruction without words or answer": 1})
+
+
 def test_another_file_is_refused(tmp_path):
     write(tmp_path / "train.json", {"images": []})
     with pytest.raises(FileError, match="another layout"):

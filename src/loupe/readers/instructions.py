@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loupe.readers.base import Note, Pictured
+from loupe.readers.base import Note, Pictured, silent
 from loupe.readers.conversations import as_llava
 from loupe.readers.entries import Entries, key_text, value_of
 from loupe.readers.llava import texts_of
@@ -64,11 +64,11 @@ class Instructions(Entries):
         return 0
 
     def _record(self, i: int, note: Note) -> Record:
-        number = int(self._order[i])
+        number = int(self._order[i])  # what is odd about it was counted at opening
         (entry,) = self.entries(number)
         key = key_text(entry.get("id")) or self._pictures[number]
         return Record(None, 0, 0, key, self.source, self.split,
-                      dialogues=tuple(Turns(texts, str(k)) for k, texts in enumerate(said(entry, note, key))))
+                      dialogues=tuple(Turns(texts, str(k)) for k, texts in enumerate(said(entry, silent, key))))
 
 
 def _known(entry: dict) -> bool:
